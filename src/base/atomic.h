@@ -1,0 +1,25 @@
+/* atomic.h: C11 atomics whose memory order stands in the verb.
+ *
+ * A reader should see the order of an access where it happens, not in a third argument.
+ * Each use outside a plain counter says what it pairs with. */
+#ifndef WEFT_BASE_ATOMIC_H
+#define WEFT_BASE_ATOMIC_H
+
+#include <stdatomic.h>
+
+#define load_relaxed(place) atomic_load_explicit((place), memory_order_relaxed)
+#define load_acquire(place) atomic_load_explicit((place), memory_order_acquire)
+#define store_relaxed(place, value)                                                    \
+	atomic_store_explicit((place), (value), memory_order_relaxed)
+#define store_release(place, value)                                                    \
+	atomic_store_explicit((place), (value), memory_order_release)
+#define fetch_add_relaxed(place, value)                                                \
+	atomic_fetch_add_explicit((place), (value), memory_order_relaxed)
+#define exchange_acquire(place, value)                                                 \
+	atomic_exchange_explicit((place), (value), memory_order_acquire)
+#define cas_relaxed(place, expected, desired)                                          \
+	atomic_compare_exchange_strong_explicit((place), (expected), (desired),        \
+						memory_order_relaxed,                  \
+						memory_order_relaxed)
+
+#endif

@@ -1,0 +1,61 @@
+/* system.h: the system calls of Weft, with errors as values.
+ *
+ * Each function returns 0, a descriptor or a count, or a negative errno value. errno
+ * itself is read in system_posix.c and nowhere else, right after the call that set it,
+ * in functions that never switch stacks: the address of errno belongs to a thread, and
+ * a compiler that kept it over a switch would read another thread's. */
+#ifndef WEFT_BASE_SYSTEM_H
+#define WEFT_BASE_SYSTEM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Makes the new file `path`, opened for reading and writing, close-on-exec. -EEXIST. */
+int system_create(const char *path);
+
+int system_remove(const char *path);
+
+/* Opens `path` for reading, close-on-exec. */
+int system_open(const char *path);
+
+/* The size of the open file `fd` in bytes. A pipe or a directory is -ESPIPE. */
+int system_file_size(int fd, uint64_t *size);
+
+/* Makes `fd` `size` bytes long with every block reserved, so that no later store to a
+ * mapping of it can run out of space. -ENOSPC, -EFBIG, -EINVAL. */
+int system_reserve(int fd, uint64_t size);
+
+int system_truncate(int fd, uint64_t size);
+
+/* Closes `fd`. Never retried: on EINTR the descriptor is gone too. */
+int system_close(int fd);
+
+/* Writes all `size` bytes, or returns the error that stopped it. */
+int system_write_all(int fd, const void *data, size_t size);
+
+/* Maps `size` bytes of `fd` from its start, shared and writable; a child of fork(2)
+ * does not inherit the mapping. */
+int system_map_shared(int fd, size_t size, void **address);
+
+/* Maps `size` bytes of `fd` from its start, private and read-only. */
+int system_map_private(int fd, size_t size, const void **address);
+
+/* Reserves `size` bytes of fresh, zeroed memory. */
+int system_map_anonymous(size_t size, void **address);
+
+int system_unmap(const void *address, size_t size);
+
+/* Makes [address, address + size) inaccessible. Both are multiples of the page size. */
+int system_protect_none(void *address, size_t size);
+
+/* Backs [address, address + size) with memory now, so that a later store takes no page
+ * fault. Advice: where the system cannot, the pages come one by one, later. */
+void system_populate(void *address, size_t size);
+
+size_t system_page_size(void);
+uint64_t system_monotonic_ns(void);
+uint64_t system_realtime_ns(void);
+uint64_t system_thread_id(void);
+uint32_t system_process_id(void);
+
+#endif

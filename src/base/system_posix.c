@@ -1,0 +1,179 @@
+#include "base/system.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+#if defined(__linux__)
+#include <sys/syscall.h>
+#endif
+
+int system_create(const char *path)
+{
+	int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+	return fd < 0 ? -errno : fd;
+}
+
+int system_remove(const char *path)
+{
+	return unlink(path) < 0 ? -errno : 0;
+}
+
+int system_open(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+int system_file_size(int fd, uint64_t *size)
+{
+	struct stat status;
+	if (fstat(fd, &status) < 0)
+		return -errno;
+	if (!S_ISREG(status.st_mode))
+		return -ESPIPE;
+	*size = (uint64_t)status.st_size;
+	return 0;
+}
+
+int system_reserve(int fd, uint64_t size)
+{
+#if defined(__APPLE__)
+	fstore_t store = {F_ALLOCATEALL, F_PEOFPOSMODE, 0, (off_t)size, 0};
+	if (fcntl(fd, F_PREALLOCATE, &store) < 0)
+		return -errno;
+	return system_truncate(fd, size);
+#elif defined(__OpenBSD__)
+	/* No call reserves blocks here, so each page is written once. */
+	static const char zeros[4096];
+	for (uint64_t at = 0; at < size; at += sizeof zeros)
+		if (pwrite(fd, zeros, sizeof zeros, (off_t)at) < 0)
+			return -errno;
+	return system_truncate(fd, size);
+#else
+	int error;
+	do
+		error = posix_fallocate(fd, 0,
+					(off_t)size); /* answers, does not set errno */
+	while (error == EINTR);
+	return -error;
+#endif
+}
+
+int system_truncate(int fd, uint64_t size)
+{
+	return ftruncate(fd, (off_t)size) < 0 ? -errno : 0;
+}
+
+int system_close(int fd)
+{
+	return close(fd) < 0 ? -errno : 0;
+}
+
+int system_write_all(int fd, const void *data, size_t size)
+{
+	const char *at = data;
+	while (size > 0) {
+		ssize_t written = write(fd, at, size);
+		if (written < 0 && errno == EINTR)
+			continue;
+		if (written < 0)
+			return -errno;
+		at += written;
+		size -= (size_t)written;
+	}
+	return 0;
+}
+
+int system_map_shared(int fd, size_t size, void **address)
+{
+	void *map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (map == MAP_FAILED)
+		return -errno;
+#if defined(MADV_DONTFORK)
+	(void)madvise(map, size, MADV_DONTFORK);
+#elif defined(INHERIT_NONE)
+	(void)minherit(map, size, INHERIT_NONE);
+#endif
+	*address = map;
+	return 0;
+}
+
+int system_map_private(int fd, size_t size, const void **address)
+{
+	void *map = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
+	if (map == MAP_FAILED)
+		return -errno;
+	*address = map;
+	return 0;
+}
+
+int system_map_anonymous(size_t size, void **address)
+{
+	void *map =
+		mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANON, -1, 0);
+	if (map == MAP_FAILED)
+		return -errno;
+	*address = map;
+	return 0;
+}
+
+int system_unmap(const void *address, size_t size)
+{
+	return munmap((void *)(uintptr_t)address, size) < 0 ? -errno : 0;
+}
+
+int system_protect_none(void *address, size_t size)
+{
+	return mprotect(address, size, PROT_NONE) < 0 ? -errno : 0;
+}
+
+void system_populate(void *address, size_t size)
+{
+#if defined(MADV_POPULATE_WRITE)
+	(void)madvise(address, size, MADV_POPULATE_WRITE); /* Linux 5.14; advice */
+#else
+	(void)madvise(address, size, MADV_WILLNEED);
+#endif
+}
+
+size_t system_page_size(void)
+{
+	return (size_t)sysconf(_SC_PAGESIZE);
+}
+
+static uint64_t clock_ns(clockid_t clock)
+{
+	struct timespec now;
+	if (clock_gettime(clock, &now) < 0)
+		return 0; /* only for a clock the system lacks; these two are in POSIX
+			   */
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+uint64_t system_monotonic_ns(void)
+{
+	return clock_ns(CLOCK_MONOTONIC);
+}
+
+uint64_t system_realtime_ns(void)
+{
+	return clock_ns(CLOCK_REALTIME);
+}
+
+uint64_t system_thread_id(void)
+{
+#if defined(__linux__)
+	return (uint64_t)syscall(SYS_gettid);
+#else
+	return (uint64_t)(uintptr_t)pthread_self();
+#endif
+}
+
+uint32_t system_process_id(void)
+{
+	return (uint32_t)getpid();
+}

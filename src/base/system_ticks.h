@@ -1,0 +1,45 @@
+/* system_ticks.h: the cheapest clock of the machine, for the trace.
+ *
+ * A tick is a step of the processor's own counter where that counter runs at one rate
+ * on all cores and in all power states, else a nanosecond of the monotonic clock. Which
+ * one it is does not change while a process lives. Order in a trace never rests on
+ * ticks. */
+#ifndef WEFT_BASE_SYSTEM_TICKS_H
+#define WEFT_BASE_SYSTEM_TICKS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/system.h"
+
+#if defined(__x86_64__)
+#include <cpuid.h>
+#include <x86intrin.h>
+
+/* CPUID leaf 0x80000007, EDX bit 8: the counter's rate is invariant. */
+static inline bool system_ticks_are_cycles(void)
+{
+	unsigned eax, ebx, ecx, edx;
+	return __get_cpuid(0x80000007, &eax, &ebx, &ecx, &edx) && (edx >> 8 & 1);
+}
+
+static inline uint64_t system_cycles(void)
+{
+	return __rdtsc();
+}
+
+#else
+
+static inline bool system_ticks_are_cycles(void)
+{
+	return false;
+}
+
+static inline uint64_t system_cycles(void)
+{
+	return system_monotonic_ns();
+}
+
+#endif
+
+#endif

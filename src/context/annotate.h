@@ -1,0 +1,97 @@
+/* annotate.h: what sanitizers and Valgrind must be told when the stack changes.
+ *
+ * ASan keeps a shadow of each stack, TSan a clock for each line of execution, LSan
+ * looks for pointers on the stacks it knows, and Valgrind guesses a stack's bounds from
+ * the distance a push moves. All of them take a switch for a bug unless told. These
+ * calls stand at the one place where Weft switches, and are empty in ordinary builds.
+ */
+#ifndef WEFT_CONTEXT_ANNOTATE_H
+#define WEFT_CONTEXT_ANNOTATE_H
+
+#include <stddef.h>
+
+#if defined(__SANITIZE_ADDRESS__)
+#define ANNOTATE_ASAN 1
+#elif defined(__SANITIZE_THREAD__)
+#define ANNOTATE_TSAN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define ANNOTATE_ASAN 1
+#elif __has_feature(thread_sanitizer)
+#define ANNOTATE_TSAN 1
+#endif
+#endif
+
+/* 0: a switch orders all that came before it, as program order does; no false reports.
+ * The tsan-no-sync build says 1 and finds the races that only the scheduler's order
+ * hides. */
+#ifndef ANNOTATE_TSAN_FLAGS
+#define ANNOTATE_TSAN_FLAGS 0
+#endif
+
+/* Written by the context's owner when it is made; the rest by the context itself, as it
+ * leaves and as it arrives. */
+struct annotation {
+#if defined(ANNOTATE_ASAN)
+	void *fake_stack;   /* ASan's frames of this context while it is parked */
+	const void *bottom; /* lowest byte of the stack */
+	size_t size;
+	struct annotation *previous; /* who switched here last; written by that one */
+	void *root; /* what LSan scans, or NULL for a thread's own stack */
+#elif defined(ANNOTATE_TSAN)
+	void *fiber;
+	int own; /* made by us, to be destroyed by us */
+#endif
+	unsigned valgrind; /* Valgrind's number for the stack, 0 when none */
+};
+
+/* In annotate.c: once per context, so no inlining is needed. */
+void annotate_init(struct annotation *self, void *stack, size_t size);
+void annotate_adopt(struct annotation *self);
+void annotate_destroy(struct annotation *self);
+
+#if defined(ANNOTATE_ASAN)
+#include <sanitizer/common_interface_defs.h>
+#elif defined(ANNOTATE_TSAN)
+#include <sanitizer/tsan_interface.h>
+#endif
+
+/* On the old stack, right before the switch. */
+static inline void annotate_leave(struct annotation *self, struct annotation *next)
+{
+#if defined(ANNOTATE_ASAN)
+	next->previous = self;
+	__sanitizer_start_switch_fiber(&self->fake_stack, next->bottom, next->size);
+#elif defined(ANNOTATE_TSAN)
+	__tsan_switch_to_fiber(next->fiber, ANNOTATE_TSAN_FLAGS);
+#endif
+	(void)self;
+	(void)next;
+}
+
+/* As annotate_leave, by a context that will not run again: ASan frees its frames. */
+static inline void annotate_leave_for_good(struct annotation *self,
+					   struct annotation *next)
+{
+#if defined(ANNOTATE_ASAN)
+	next->previous = self;
+	__sanitizer_start_switch_fiber(NULL, next->bottom, next->size);
+#elif defined(ANNOTATE_TSAN)
+	__tsan_switch_to_fiber(next->fiber, ANNOTATE_TSAN_FLAGS);
+#endif
+	(void)self;
+	(void)next;
+}
+
+/* On the next stack, right after the switch. ASan answers with the bounds of the stack
+ * that was left, which is how those of a thread's own stack become known. */
+static inline void annotate_arrive(struct annotation *self)
+{
+#if defined(ANNOTATE_ASAN)
+	__sanitizer_finish_switch_fiber(self->fake_stack, &self->previous->bottom,
+					&self->previous->size);
+#endif
+	(void)self;
+}
+
+#endif

@@ -1,0 +1,140 @@
+/* context_x86_64.S: the switch, System V calling convention.
+ *
+ * A parked context is its caller, as if context_swap had just returned: sp, fp and pc are what
+ * the caller will find in rsp, rbp and rip, and a debugger given these three walks its stack.
+ * The other registers that a callee must preserve lie below sp:
+ *
+ *   sp -  8   return address (a copy is in pc)
+ *      - 16   rbx
+ *      - 24   r12
+ *      - 32   r13
+ *      - 40   r14
+ *      - 48   r15
+ *      - 56   control words: mxcsr (4 bytes), x87 control word (2), unused (2)
+ *
+ * Nothing overwrites them there: a parked stack is not run on, and while this function stands
+ * on either side of the switch, a signal handler keeps off the 128 bytes below rsp, which the
+ * convention calls the red zone.
+ *
+ * One instruction changes stacks: the load of rsp. What a debugger or profiler needs to know
+ * of the old caller is true before it, what it needs to know of the new one, right after. The
+ * .cfi lines say for each instruction where the caller's registers are.
+ *
+ * The control words. The x87 word is loaded only when it differs. The word of SSE, mxcsr, is
+ * always loaded, because comparing it costs more: the word just stored would have to be read
+ * back, and stmxcsr, which waits for all before it, would wait for that too. Nanoseconds per
+ * switch on an AMD Zen 4: 5.6 as it stands, 5.8 with both loaded always, 7.2 with both
+ * compared, 4.4 without control words; stmxcsr alone in a loop takes 4.4. */
+
+#if defined(__CET__) && (__CET__ & 1)
+#define LANDING_PAD endbr64 /* indirect branch tracking: a call or jump may land here */
+#else
+#define LANDING_PAD
+#endif
+
+	.text
+/* struct switch_message context_swap(struct context *from, struct context *to,
+ *                                    struct switch_message message)
+ * rdi = from, rsi = to, rdx = message.after, rcx = message.arg; returns rax, rdx. */
+	.globl	context_swap
+	.type	context_swap, @function
+	.p2align 6
+context_swap:
+	.cfi_startproc
+	LANDING_PAD
+	popq	%rax                    /* the return address; rsp is now the caller's */
+	.cfi_def_cfa_offset 0
+	.cfi_register %rip, %rax
+	movq	%rsp, 0(%rdi)           /* store three words */
+	movq	%rbp, 8(%rdi)
+	movq	%rax, 16(%rdi)
+	movq	%rbx, -16(%rsp)         /* and what else the caller may rely on */
+	movq	%r12, -24(%rsp)
+	movq	%r13, -32(%rsp)
+	movq	%r14, -40(%rsp)
+	movq	%r15, -48(%rsp)
+#ifndef CONTEXT_NO_CONTROL_WORDS
+	fnstcw	-52(%rsp)
+	stmxcsr	-56(%rsp)
+	movzwl	-52(%rsp), %r10d        /* the x87 word that is in force */
+#endif
+
+	movq	16(%rsi), %r8           /* load three words */
+	movq	8(%rsi), %r9
+	movq	0(%rsi), %rsp           /* from here on, the next stack */
+	.cfi_register %rip, %r8
+	.cfi_register %rbp, %r9
+	.cfi_offset %rbx, -16
+	.cfi_offset %r12, -24
+	.cfi_offset %r13, -32
+	.cfi_offset %r14, -40
+	.cfi_offset %r15, -48
+	movq	%r9, %rbp
+#ifndef CONTEXT_NO_CONTROL_WORDS
+	ldmxcsr	-56(%rsp)
+	cmpw	-52(%rsp), %r10w
+	jne	.Lload_x87_word
+.Lx87_word_loaded:
+#endif
+	movq	-16(%rsp), %rbx
+	movq	-24(%rsp), %r12
+	movq	-32(%rsp), %r13
+	movq	-40(%rsp), %r14
+	movq	-48(%rsp), %r15
+	movq	%rdx, %rax              /* the message is the return value */
+	movq	%rcx, %rdx
+	notrack jmpq *%r8               /* not ret: it would be predicted to stay here */
+#ifndef CONTEXT_NO_CONTROL_WORDS
+.Lload_x87_word:
+	fldcw	-52(%rsp)
+	jmp	.Lx87_word_loaded
+#endif
+	.cfi_endproc
+	.size	context_swap, .-context_swap
+
+/* Where every fresh context goes on, with what context_prepare laid down for it. */
+	.globl	context_entry
+	.type	context_entry, @function
+	.p2align 4
+	.cfi_startproc
+	.cfi_undefined %rip             /* the outermost frame: a backtrace ends here */
+	nop                             /* an unwinder looks at the byte before a return */
+context_entry:
+	LANDING_PAD
+	movq	%rax, %rdi              /* message.after */
+	movq	%rdx, %rsi              /* message.arg */
+	movq	%r12, %rdx              /* entry */
+	movq	%r13, %rcx              /* argument */
+	movq	%r14, %r8               /* self */
+	call	context_begin
+	ud2
+	.cfi_endproc
+	.size	context_entry, .-context_entry
+
+/* void context_prepare(void *sp, context_entry_function *entry, void *argument,
+ *                      struct context *self) */
+	.globl	context_prepare
+	.type	context_prepare, @function
+	.p2align 4
+context_prepare:
+	.cfi_startproc
+	LANDING_PAD
+	movq	%rsi, -24(%rdi)         /* r12 */
+	movq	%rdx, -32(%rdi)         /* r13 */
+	movq	%rcx, -40(%rdi)         /* r14 */
+	fnstcw	-52(%rdi)
+	stmxcsr	-56(%rdi)
+	ret
+	.cfi_endproc
+	.size	context_prepare, .-context_prepare
+
+	.section .note.GNU-stack, "", @progbits
+#if defined(__CET__) && (__CET__ & 1)
+/* This object keeps to indirect branch tracking, but not to shadow stacks: a switch would have
+ * to switch those too. */
+	.section .note.gnu.property, "a"
+	.p2align 3
+	.long	4, 16, 5
+	.asciz	"GNU"
+	.long	0xc0000002, 4, 1, 0
+#endif
