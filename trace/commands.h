@@ -23,6 +23,10 @@ struct terminal {
 	bool unicode, color;
 };
 
+/* Fills all of `terminal` from the environment and standard output, before main.c lets
+ * the options have their say. In terminal.c, with the one ioctl. */
+void terminal_detect(struct terminal *terminal);
+
 int command_check(const struct trace_file *file, FILE *out);
 int command_dump(const struct trace_file *file, FILE *out);
 int command_story(const struct trace_file *file, uint64_t lines, FILE *out);
@@ -30,11 +34,17 @@ int command_lanes(const struct trace_file *file, const struct terminal *terminal
 		  FILE *out);
 int command_facts(const struct trace_file *file, FILE *out);
 
+/* The value of one of the facts that command_facts prints. -ENOENT, -ENOMEM. */
+int facts_value(const struct trace_file *file, const char *name, uint64_t *value);
+
 /* Each rule is one line, as `weft-trace help rules` explains. Prints "holds: rule" or
  * "broken: rule" with the first record that breaks it. EXIT_USAGE with one line for an
  * unknown rule. */
 int command_rules(const struct trace_file *file, char *const *rules, size_t count,
 		  FILE *out);
+
+/* The forms of a rule, with what each asks: a static text of several lines. */
+const char *rules_help(void);
 
 /* Makes the trace `path` from the text that command_dump writes. One line in `why` on
  * failure, with the number of the bad line. */

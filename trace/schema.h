@@ -56,4 +56,17 @@ const char *schema_choice_text(const struct schema *schema, const char *kind,
 uint64_t schema_value(const struct schema_event *event, enum schema_place place,
 		      const struct trace_record *record);
 
+/* The ways back, for a trace that is made from text: the type of the event of that
+ * name, or -1; the number of a choice, or -1. Names are compared over `length` bytes.
+ */
+int schema_find_event(const struct schema *schema, const char *name, size_t length);
+int schema_find_choice(const struct schema *schema, const char *kind, const char *text);
+
+/* Which half of value numbers the record among those of its peer: PLACE_HIGH,
+ * PLACE_LOW, or PLACES when neither does. */
+enum schema_place schema_peer_sequence(const struct schema_event *event);
+
+/* Whether the low field takes all 64 bits of value. */
+bool schema_is_wide(const struct schema_event *event);
+
 #endif

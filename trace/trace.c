@@ -13,8 +13,7 @@
 #define PREFAULT_SIZE  (1u << 18) /* bytes backed at a time, ahead of the writer */
 #define CALIBRATION_NS 1000000u   /* how long trace_open compares the two clocks */
 
-/* What stands in every trace so that readers need no other file. */
-static const char schema[] = "weft-events 1\n"
+const char trace_schema[] = "weft-events 1\n"
 #define CHOICE(kind, name, number, text) "choice\t" #kind "\t" #number "\t" text "\n"
 #define EVENT(number, name, module, arg, fiber, peer, high, low, sentence)             \
 	"event\t" #number "\t" #name "\t" module "\t" arg "\t" fiber "\t" peer         \
@@ -86,9 +85,8 @@ static bool is_trace(int fd, uint64_t size)
 	return same;
 }
 
-/* Takes an older trace out of the way; a file of another kind stays. The old file lives
- * on for a process that still writes it. */
-static int remove_older(const char *path)
+/* The old file lives on for a process that still writes it. */
+int trace_remove_older(const char *path)
 {
 	uint64_t size;
 	int fd = system_open(path);
@@ -107,8 +105,8 @@ static uint64_t lay_out(struct trace_header *header,
 			const struct trace_options *options)
 {
 	uint64_t end = TRACE_HEADER_SIZE;
-	header->schema = (struct trace_region){(uint32_t)end, sizeof schema - 1};
-	end = round_up(end + sizeof schema - 1, 64);
+	header->schema = (struct trace_region){(uint32_t)end, sizeof trace_schema - 1};
+	end = round_up(end + sizeof trace_schema - 1, 64);
 	header->sites = (struct trace_region){
 		(uint32_t)end, SITES_MAX * sizeof(struct trace_site_entry)};
 	end += header->sites.length;
@@ -166,7 +164,7 @@ static void fill(struct trace *trace, const struct trace_header *layout,
 	header->minor = TRACE_MINOR;
 	header->record_size = sizeof(struct trace_record);
 	header->pid = system_process_id();
-	memcpy(at(trace, header->schema.offset), schema, sizeof schema - 1);
+	memcpy(at(trace, header->schema.offset), trace_schema, sizeof trace_schema - 1);
 	store_relaxed(&header->strings_head, 1); /* string 0 is "" */
 	fill_segments(trace, records);
 	start_clock(header);
@@ -227,7 +225,7 @@ int trace_open(struct trace **result, const struct trace_options *given,
 	int error = check(&options, why);
 	if (error)
 		return error;
-	error = remove_older(options.path);
+	error = trace_remove_older(options.path);
 	if (error)
 		return fail(why, error, options.path,
 			    "give a path that is free or holds an older trace");
@@ -310,12 +308,24 @@ static struct trace_segment *next_segment(struct trace *trace)
 	return segment;
 }
 
+/* Nobody will ever know what the thread without a segment did: one loss, for all of it.
+ */
+static void count_lost_writer(struct trace *trace)
+{
+	uint32_t last = trace->header->segments - 1;
+	struct trace_segment_header *segment =
+		at(trace, trace->header->segment_offset[last]);
+	fetch_add_relaxed(&segment->dropped, 1); /* a counter */
+}
+
 struct trace_segment *trace_claim(struct trace *trace)
 {
 	if (!trace)
 		return NULL;
 	take(&trace->lock);
 	struct trace_segment *segment = next_segment(trace);
+	if (!segment)
+		count_lost_writer(trace);
 	give(&trace->lock);
 	anchor(segment);
 	return segment;
@@ -433,7 +443,7 @@ static uint64_t used_size(const struct trace *trace)
 	uint32_t last = trace->header->segments - 1;
 	uint64_t offset = trace->header->segment_offset[last];
 	struct trace_segment_header *segment = at(trace, offset);
-	segment->capacity = load_relaxed(&segment->head);
+	segment->capacity = load_relaxed(&segment->head); /* no writer is left */
 	return offset + sizeof *segment +
 	       segment->capacity * sizeof(struct trace_record);
 }
@@ -444,7 +454,8 @@ int trace_close(struct trace *trace)
 		return 0;
 	calibrate(trace->header);
 	for (uint32_t i = 0; i < trace->claimed; i++)
-		anchor(trace->segments[i]);
+		if (trace->segments[i]->next < trace->segments[i]->end)
+			anchor(trace->segments[i]); /* not worth a loss */
 	for (uint32_t i = 0; i < trace->claimed; i++) {
 		trace->segments[i]->shared->clean_close = 1;
 		free(trace->segments[i]);

@@ -72,6 +72,15 @@ int trace_open_from_environment(struct trace **trace, uint32_t segments,
  * anyway. */
 int trace_close(struct trace *trace);
 
+/* Takes an older trace out of the way: removes the file `path` if it is a trace or
+ * empty. Returns 0, also when there is no such file; -EEXIST for a file of another
+ * kind, which stays; or the system's error. */
+int trace_remove_older(const char *path);
+
+/* The schema of this build: what stands in every trace so that readers need no other
+ * file. */
+extern const char trace_schema[];
+
 /* Appends `text` to the strings and returns its id; 0, the empty string, when there is
  * no room (counted). The same text twice is stored twice. Any thread may call it. */
 uint32_t trace_string(struct trace *trace, const char *text);

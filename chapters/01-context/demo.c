@@ -146,7 +146,7 @@ static int read_rounds(void)
 {
 	const char *value = getenv("ROUNDS");
 	char *end = NULL;
-	rounds = value && *value ? strtol(value, &end, 10) : 3;
+	rounds = value && *value ? strtol(value, &end, 10) : ROUNDS;
 	if (rounds >= 1 && rounds <= ROUNDS_MAX && (!end || !*end))
 		return 0;
 	fprintf(stderr, "demo: ROUNDS=%s: give a whole number from 1 to %d\n", value,

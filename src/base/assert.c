@@ -29,7 +29,11 @@ _Noreturn void base_fatal(const char *what, const char *function, const char *fi
 	int length = snprintf(report, sizeof report, "weft: %s (%s, %s:%d)\n", what,
 			      function, file, line);
 	size_t size = length < 0 ? 0 : (size_t)length;
-	load_relaxed (&fatal_hook)(report,
-				   size < sizeof report ? size : sizeof report - 1);
+	if (size >= sizeof report) { /* it was cut: it is still a line */
+		size = sizeof report - 1;
+		report[size - 1] = '\n';
+	}
+	base_fatal_hook *hook = load_relaxed(&fatal_hook);
+	hook(report, size);
 	abort();
 }

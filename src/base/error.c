@@ -49,7 +49,7 @@ static const struct {
 const char *weft_strerror(int error)
 {
 	for (size_t i = 0; i < sizeof error_texts / sizeof error_texts[0]; i++)
-		if (error_texts[i].error == -error)
+		if (-error_texts[i].error == error)
 			return error_texts[i].text;
 	return error > 0 ? "not an error: Weft's errors are negative"
 			 : "an error without a text here; see errno(3)";

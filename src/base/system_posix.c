@@ -3,7 +3,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -39,8 +41,18 @@ int system_file_size(int fd, uint64_t *size)
 	return 0;
 }
 
+/* Writing past this limit is a signal that ends the process, not an error. */
+static bool over_file_size_limit(uint64_t size)
+{
+	struct rlimit limit;
+	return getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY &&
+	       size > limit.rlim_cur;
+}
+
 int system_reserve(int fd, uint64_t size)
 {
+	if (over_file_size_limit(size))
+		return -EFBIG;
 #if defined(__APPLE__)
 	fstore_t store = {F_ALLOCATEALL, F_PEOFPOSMODE, 0, (off_t)size, 0};
 	if (fcntl(fd, F_PREALLOCATE, &store) < 0)

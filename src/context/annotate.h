@@ -56,8 +56,13 @@ void annotate_destroy(struct annotation *self);
 #include <sanitizer/tsan_interface.h>
 #endif
 
+/* TSan notes each function's entry and its exit, for the context that runs at that
+ * moment. A function that changes the context in between would take a note from the
+ * wrong one, so these are inlined at every level of optimisation. */
+#define ANNOTATE_INLINE static inline __attribute__((always_inline))
+
 /* On the old stack, right before the switch. */
-static inline void annotate_leave(struct annotation *self, struct annotation *next)
+ANNOTATE_INLINE void annotate_leave(struct annotation *self, struct annotation *next)
 {
 #if defined(ANNOTATE_ASAN)
 	next->previous = self;
@@ -70,8 +75,8 @@ static inline void annotate_leave(struct annotation *self, struct annotation *ne
 }
 
 /* As annotate_leave, by a context that will not run again: ASan frees its frames. */
-static inline void annotate_leave_for_good(struct annotation *self,
-					   struct annotation *next)
+ANNOTATE_INLINE void annotate_leave_for_good(struct annotation *self,
+					     struct annotation *next)
 {
 #if defined(ANNOTATE_ASAN)
 	next->previous = self;
@@ -85,7 +90,7 @@ static inline void annotate_leave_for_good(struct annotation *self,
 
 /* On the next stack, right after the switch. ASan answers with the bounds of the stack
  * that was left, which is how those of a thread's own stack become known. */
-static inline void annotate_arrive(struct annotation *self)
+ANNOTATE_INLINE void annotate_arrive(struct annotation *self)
 {
 #if defined(ANNOTATE_ASAN)
 	__sanitizer_finish_switch_fiber(self->fake_stack, &self->previous->bottom,

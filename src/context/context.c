@@ -7,13 +7,11 @@ _Static_assert(offsetof(struct context, sp) == 0, "context_*.S: sp");
 _Static_assert(offsetof(struct context, fp) == 8, "context_*.S: fp");
 _Static_assert(offsetof(struct context, pc) == 16, "context_*.S: pc");
 
-/* In assembly: where every fresh context goes on. */
-void context_entry(void);
 /* In assembly: writes below `sp` what context_swap loads there, so that the fresh
  * context finds `entry`, `argument` and `self` in registers, and the caller's control
- * words. */
-void context_prepare(void *sp, context_entry_function *entry, void *argument,
-		     struct context *self);
+ * words. Returns where a fresh context goes on, which is in context_entry. */
+void (*context_prepare(void *sp, context_entry_function *entry, void *argument,
+		       struct context *self))(void);
 
 void context_init(struct context *context, void *stack, size_t size,
 		  context_entry_function *entry, void *argument)
@@ -29,8 +27,7 @@ void context_init(struct context *context, void *stack, size_t size,
 	top[0] = top[1] = NULL;
 	context->sp = top;
 	context->fp = NULL;
-	context->pc = context_entry;
-	context_prepare(context->sp, entry, argument, context);
+	context->pc = context_prepare(context->sp, entry, argument, context);
 }
 
 void context_adopt(struct context *context)

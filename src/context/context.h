@@ -75,7 +75,7 @@ typedef void context_entry_function(void *argument);
  * context has left for good and context_destroy was called; 16-byte aligned, size a
  * multiple of 16 and at least CONTEXT_STACK_MIN. Nothing is allocated. The context
  * starts with the floating-point control words of the caller, as a new thread does.
- * Corresponds to the context literals in the original's `concurrent` (Kqueue.zig:960).
+ * Corresponds to the context literals in the original's `concurrent` (Kqueue.zig:948).
  */
 void context_init(struct context *context, void *stack, size_t size,
 		  context_entry_function *entry, void *argument);

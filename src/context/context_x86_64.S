@@ -16,9 +16,9 @@
  * on either side of the switch, a signal handler keeps off the 128 bytes below rsp, which the
  * convention calls the red zone.
  *
- * One instruction changes stacks: the load of rsp. What a debugger or profiler needs to know
- * of the old caller is true before it, what it needs to know of the new one, right after. The
- * .cfi lines say for each instruction where the caller's registers are.
+ * One instruction changes stacks, the load of rsp: up to it a backtrace shows the caller that
+ * leaves, from it on the one that comes back. The .cfi lines tell debuggers and profilers, for
+ * each instruction, where the caller's registers are.
  *
  * The control words. The x87 word is loaded only when it differs. The word of SSE, mxcsr, is
  * always loaded, because comparing it costs more: the word just stored would have to be read
@@ -96,10 +96,11 @@ context_swap:
 	.globl	context_entry
 	.type	context_entry, @function
 	.p2align 4
+context_entry:
 	.cfi_startproc
 	.cfi_undefined %rip             /* the outermost frame: a backtrace ends here */
-	nop                             /* an unwinder looks at the byte before a return */
-context_entry:
+	nop                             /* never run: to a debugger, a return address belongs */
+.Lfresh:                                /* to the function of the byte before it */
 	LANDING_PAD
 	movq	%rax, %rdi              /* message.after */
 	movq	%rdx, %rsi              /* message.arg */
@@ -111,8 +112,9 @@ context_entry:
 	.cfi_endproc
 	.size	context_entry, .-context_entry
 
-/* void context_prepare(void *sp, context_entry_function *entry, void *argument,
- *                      struct context *self) */
+/* void (*context_prepare(void *sp, context_entry_function *entry, void *argument,
+ *                        struct context *self))(void)
+ * rdi = sp, rsi = entry, rdx = argument, rcx = self; returns rax. */
 	.globl	context_prepare
 	.type	context_prepare, @function
 	.p2align 4
@@ -124,6 +126,7 @@ context_prepare:
 	movq	%rcx, -40(%rdi)         /* r14 */
 	fnstcw	-52(%rdi)
 	stmxcsr	-56(%rdi)
+	leaq	.Lfresh(%rip), %rax
 	ret
 	.cfi_endproc
 	.size	context_prepare, .-context_prepare

@@ -1,0 +1,145 @@
+# Weft. `make help` lists what a person types.
+#
+# Settings: CC, OPT, CFLAGS, BUILD (where everything goes), SANITIZE (flags), WERROR=1.
+# NO_INSTALL=1 never installs a missing tool; YES=1 installs it with sudo.
+
+BUILD    ?= build
+OPT      ?= -O2
+CHAPTERS := $(patsubst chapters/0%,%,$(filter-out chapters/00-%,$(wildcard chapters/0*)))
+NUMBERS  := $(foreach c,$(CHAPTERS),$(firstword $(subst -, ,$(c))))
+MODULES  := $(notdir $(patsubst %/,%,$(dir $(wildcard tests/*/test_*.c))))
+MODULES  := $(sort $(MODULES))
+
+STANDARD   := -std=c17 -D_GNU_SOURCE
+WARNINGS   := -Wall -Wextra -Wconversion -Wpedantic $(if $(WERROR),-Werror)
+CFLAGS_ALL  = $(STANDARD) $(OPT) -g $(WARNINGS) -Isrc -I. $(SANITIZE) $(CFLAGS)
+LIBRARIES  := -lpthread
+
+export CC CFLAGS_ALL BUILD
+
+LIBRARY_SOURCES := $(wildcard src/*/*.c src/*/*.S) trace/trace.c
+TOOL_SOURCES    := $(filter-out trace/trace.c trace/main.c,$(wildcard trace/*.c))
+objects          = $(patsubst %,$(BUILD)/obj/%.o,$(1))
+
+.PHONY: all help test criterion test-programs bench check book-record book-sync golden \
+        clean compiler
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+all: $(BUILD)/libweft.a $(BUILD)/weft-trace
+
+help:
+	@echo 'make                     the library and weft-trace, in $(BUILD)/'
+	@echo 'make chapter-N           run a chapter: trace, check, pictures ($(BUILD)/chapter-N/)'
+	@echo 'make chapter-1 ROUNDS=5  with its knobs; the run prints them'
+	@echo 'make chapter-N BROKEN=x  break it on purpose and see the bug caught'
+	@echo 'make work-N.k            start exercise N.k in work/N.k/'
+	@echo 'make check-N.k           grade it'
+	@echo 'make test                all tests'
+	@echo 'make bench               measure, beside peers and limits ($(BUILD)/bench/)'
+	@echo 'make check               layers, atomics, formatting, prose and other house rules'
+	@echo 'make golden              rewrite the golden traces of the tests'
+	@echo 'make book-record         run demos and benches for the book (chapters/*/recorded/)'
+	@echo 'make book-sync           rewrite listings, numbers and figures from them'
+	@echo 'make clean               remove $(BUILD)/'
+
+# ---- building ----
+
+# A machine with make and nothing else gets its compiler here.
+compiler:
+	@sh chapters/tools/need.sh compiler
+
+$(BUILD)/obj/%.c.o: %.c | compiler
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_ALL) -MMD -MP -c $< -o $@
+
+$(BUILD)/obj/%.S.o: %.S | compiler
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_ALL) -MMD -MP -c $< -o $@
+
+$(BUILD)/libweft.a: $(call objects,$(LIBRARY_SOURCES))
+	@rm -f $@
+	$(AR) rcs $@ $^
+
+$(BUILD)/weft-trace: $(call objects,trace/main.c $(TOOL_SOURCES)) $(BUILD)/libweft.a
+	$(CC) $(CFLAGS_ALL) $^ $(LIBRARIES) -o $@
+
+$(BUILD)/run: $(call objects,chapters/tools/run.c)
+	$(CC) $(CFLAGS_ALL) $^ -o $@
+
+# ---- chapters ----
+
+# $(1) is the chapter's number, $(2) its folder.
+define chapter
+.PHONY: chapter-$(1)
+$(BUILD)/chapter-$(1)/demo: $(call objects,$(2)/demo.c) $(BUILD)/libweft.a
+	@mkdir -p $$(@D)
+	$(CC) $$(CFLAGS_ALL) $$^ $(LIBRARIES) -o $$@
+chapter-$(1): $(BUILD)/chapter-$(1)/demo $(BUILD)/weft-trace $(BUILD)/run
+ifdef BROKEN
+	@sh chapters/tools/broken.sh $(1) '$(BROKEN)'
+else
+	@sh chapters/tools/need.sh --optional graphviz matplotlib
+	@sh chapters/tools/chapter.sh $(1)
+endif
+endef
+$(foreach c,$(CHAPTERS),$(eval $(call chapter,$(firstword $(subst -, ,$(c))),chapters/0$(c))))
+
+.PHONY: work-% check-%
+work-%:
+	@sh chapters/tools/exercise.sh work $*
+
+check-%: $(BUILD)/libweft.a $(BUILD)/weft-trace $(BUILD)/run
+	@sh chapters/tools/exercise.sh check $*
+
+# ---- tests ----
+
+test:
+	@sh chapters/tools/need.sh compiler criterion graphviz matplotlib patch
+	@$(MAKE) --no-print-directory test-programs
+	@sh tests/run.sh
+
+# What tests/run.sh runs, built at once so that -j helps.
+test-programs: all $(BUILD)/run criterion $(NUMBERS:%=$(BUILD)/chapter-%/demo)
+
+criterion: $(MODULES:%=$(BUILD)/tests/%)
+
+# TSan and Criterion need a hand to live in one address space; elsewhere it is not linked.
+CRITERION_HELP := $(if $(findstring thread,$(SANITIZE)),tests/criterion_tsan.c)
+
+define module
+$(BUILD)/tests/$(1): $(call objects,$(wildcard tests/$(1)/test_*.c tests/$(1)/*.S) $(CRITERION_HELP) \
+        $(if $(filter trace,$(1)),$(TOOL_SOURCES))) $(BUILD)/libweft.a
+	@mkdir -p $$(@D)
+	$(CC) $$(CFLAGS_ALL) $$^ -lcriterion $(LIBRARIES) -lm -o $$@
+endef
+$(foreach m,$(MODULES),$(eval $(call module,$(m))))
+
+golden: all $(BUILD)/run
+	@sh tests/golden/golden.sh write
+
+# ---- measuring ----
+
+bench: all
+	@sh chapters/tools/need.sh --optional boost matplotlib
+	@sh tests/bench/bench.sh
+
+# ---- the house rules and the book ----
+
+check: all
+	@sh chapters/tools/need.sh --optional python clang-format
+	@sh tests/check/all.sh
+
+book-record: all $(BUILD)/run $(NUMBERS:%=$(BUILD)/chapter-%/demo)
+	@sh chapters/tools/need.sh graphviz matplotlib
+	@$(MAKE) --no-print-directory bench
+	@sh chapters/tools/record.sh
+
+book-sync: all
+	@sh chapters/tools/need.sh graphviz matplotlib
+	@sh chapters/tools/python.sh chapters/tools/book.py sync
+
+clean:
+	rm -rf $(BUILD)
+
+-include $(shell test -d $(BUILD)/obj && find $(BUILD)/obj -name '*.d')

@@ -1,0 +1,1 @@
+"""What the book's tools share: reading sources, Markdown and recordings."""

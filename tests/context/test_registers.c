@@ -1,0 +1,77 @@
+/* test_registers.c: what the calling convention says a callee preserves, a switch
+ * preserves. */
+#include "context/context.h"
+
+#include <criterion/criterion.h>
+#include <stdlib.h>
+
+enum { STACK_SIZE = 64 * 1024 };
+
+/* The sanitizers make a switch many times dearer. */
+#if defined(ANNOTATE_ASAN) || defined(ANNOTATE_TSAN)
+#define SWITCHES 100000
+#else
+#define SWITCHES 1000000
+#endif
+
+/* The assembly knows the offsets. */
+struct registers_run {
+	struct context *from;
+	struct context *to;
+	uint64_t seed;
+	uint64_t switches_left;
+};
+
+int registers_hold(struct registers_run *run);
+void registers_leave(struct registers_run *run);
+void registers_arrive(struct registers_run *run);
+
+/* A function that TSan instruments must not begin in one context and end in another. */
+#if defined(__has_attribute) && __has_attribute(disable_sanitizer_instrumentation)
+#define NOT_INSTRUMENTED __attribute__((disable_sanitizer_instrumentation))
+#else
+#define NOT_INSTRUMENTED __attribute__((no_sanitize_thread))
+#endif
+
+NOT_INSTRUMENTED void registers_leave(struct registers_run *run)
+{
+	annotate_leave(&run->from->annotation, &run->to->annotation);
+}
+
+void registers_arrive(struct registers_run *run)
+{
+	annotate_arrive(&run->from->annotation);
+}
+
+static struct context here, there;
+static int result_there = -1;
+
+static void hold_registers(void *argument)
+{
+	result_there = registers_hold(argument);
+	context_leave(&there, &here, NULL, NULL);
+}
+
+Test(registers, survive_a_million_switches)
+{
+	struct registers_run run_here = {&here, &there, 0x1111222233334444,
+					 SWITCHES / 2};
+	struct registers_run run_there = {&there, &here, 0xaaaabbbbccccdddd,
+					  SWITCHES / 2};
+	void *stack = aligned_alloc(16, STACK_SIZE);
+	context_adopt(&here);
+	context_init(&there, stack, STACK_SIZE, hold_registers, &run_there);
+
+	int result_here = registers_hold(&run_here);
+	context_switch(&here, &there, NULL,
+		       NULL); /* its last switch came to us: let it end */
+
+	cr_assert_eq(result_here, 0, "register %d changed in the first context",
+		     result_here);
+	cr_assert_eq(result_there, 0, "register %d changed in the second",
+		     result_there);
+	cr_assert_eq(run_here.switches_left, 0);
+	cr_assert_eq(run_there.switches_left, 0);
+	context_destroy(&there);
+	free(stack);
+}

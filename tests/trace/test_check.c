@@ -1,0 +1,290 @@
+/* test_check.c: each invariant rejects what breaks it, and nothing else does. */
+#include "tests/trace/support.h"
+
+TestSuite(check, .init = make_directory, .fini = remove_directory);
+
+/* Two workers: main and ping on one, other on the other; ping moves between them. */
+#define START_0 "0 WORKER_START running=1 os_thread=70 .site=1\n"
+#define START_1 "1 WORKER_START running=3 os_thread=71\n"
+#define CREATE  "0 CREATE child=2 parent=1 entry=\"ping\" stack_size=4096\n"
+#define GO      "0 SWITCH reason=start next=2 previous=1 previous_stack_used=200\n"
+#define BACK    "0 SWITCH reason=park next=1 previous=2 previous_stack_used=300\n"
+#define MOVED   "1 SWITCH reason=park next=2 previous=3\n"
+#define FINISH  "1 FINISH fiber=2 largest_stack_used=4096\n"
+#define LAST    "1 SWITCH reason=finish next=3 previous=2\n"
+#define STOP_0  "0 WORKER_STOP running=1\n"
+#define STOP_1  "1 WORKER_STOP running=3\n"
+#define SITE    "site event=WORKER_START file=\"work.c\" line=12 function=\"work\"\n"
+
+static void expect_words(struct answer answer, int code, const char *words)
+{
+	cr_assert_eq(answer.code, code, "code %d:\n%s", answer.code, answer.text);
+	cr_assert(strstr(answer.text, words), "\"%s\" is not in:\n%s", words,
+		  answer.text);
+	free(answer.text);
+}
+
+static void expect_good(const char *text, const char *words)
+{
+	expect_words(check_text(text), EXIT_HOLDS, words);
+}
+
+/* The trace breaks that invariant and no other. */
+static void expect_broken(const char *text, unsigned number, const char *words)
+{
+	char sentence[64], verdict[64];
+	struct answer answer = check_text(text);
+	snprintf(sentence, sizeof sentence, "invariant %u is broken: ", number);
+	snprintf(verdict, sizeof verdict, "judged: invariant %u is broken (", number);
+	cr_assert_eq(answer.code, EXIT_BROKEN, "code %d:\n%s", answer.code,
+		     answer.text);
+	cr_assert_eq(strncmp(answer.text, sentence, strlen(sentence)), 0, "%s",
+		     answer.text);
+	cr_assert(strstr(answer.text, verdict), "%s", answer.text);
+	cr_assert(strstr(answer.text, words), "\"%s\" is not in:\n%s", words,
+		  answer.text);
+	free(answer.text);
+}
+
+/* ---- what holds ---- */
+
+Test(check, a_good_trace_holds)
+{
+	expect_good(
+		START_0 START_1 CREATE GO BACK MOVED FINISH LAST STOP_1 STOP_0,
+		"5 invariants evaluated, 5 judged: all hold (4 switches, 3 fibers, 2 "
+		"workers)\n");
+}
+
+Test(check, what_has_no_event_is_not_judged)
+{
+	expect_good(START_0 STOP_0,
+		    "invariant 13 (stack depth) had no event to judge\n"
+		    "invariant 18 (everything ends) had no event to judge\n"
+		    "5 invariants evaluated, 3 judged: all hold (0 switches, 1 "
+		    "fiber, 1 worker)\n");
+	expect_good("0 ANCHOR\n", "0 judged: the trace has nothing to judge");
+}
+
+Test(check, a_stack_of_unknown_size_is_not_judged)
+{
+	expect_good(START_0 "0 CREATE child=2\n" GO
+			    "0 FINISH fiber=2 largest_stack_used=9999999\n"
+			    "0 SWITCH reason=finish next=1 previous=2\n" STOP_0,
+		    "invariant 13 (stack depth) had no event to judge");
+}
+
+Test(check, what_ran_at_the_stop_is_left_properly)
+{
+	expect_good(START_0 CREATE GO "0 WORKER_STOP running=2\n", "all hold");
+}
+
+Test(check, a_workers_own_context_needs_no_birth)
+{
+	expect_good(START_0 "0 SWITCH reason=idle next=0xFFFF0000 previous=1\n"
+			    "0 SWITCH reason=idle next=1 previous=0xFFFF0000\n" STOP_0,
+		    "(2 switches, 1 fiber, 1 worker)");
+}
+
+Test(check, unknown_events_do_no_harm)
+{
+	expect_good(START_0 "0 type-200 .fiber=1 .peer=77 .arg=3\n" STOP_0, "all hold");
+}
+
+Test(check, clocks_that_disagree_are_repaired_and_told)
+{
+	expect_good("0 1000 WORKER_START running=1\n"
+		    "0 1100 CREATE child=2 stack_size=4096\n"
+		    "1 500 WORKER_START running=3\n"
+		    "1 600 SWITCH reason=start next=2 previous=3\n"
+		    "1 700 WORKER_STOP running=2\n"
+		    "0 1200 WORKER_STOP running=1\n",
+		    "2 ticks were carried forward");
+}
+
+/* ---- what is broken ---- */
+
+Test(check, a_fiber_on_two_workers_breaks_1)
+{
+	expect_broken(START_0 START_1 CREATE GO MOVED
+		      "1 SWITCH reason=park next=3 previous=2\n" BACK
+		      "0 SWITCH reason=yield next=2 previous=1\n"
+		      "0 WORKER_STOP running=2\n" STOP_1,
+		      1, "ping runs on worker 0 and on worker 1 at once");
+}
+
+Test(check, a_worker_that_starts_twice_breaks_1)
+{
+	expect_broken(START_0 "0 WORKER_START running=4\n0 WORKER_STOP running=4\n", 1,
+		      "worker 0 starts with fiber 4 while it runs fiber 1");
+	expect_broken(START_0 "1 WORKER_START running=1\n" STOP_0, 1,
+		      "fiber 1 runs on worker 0 and on worker 1 at once");
+}
+
+Test(check, acting_without_running_breaks_1)
+{
+	expect_broken(START_0 CREATE GO "0 MARK fiber=1\n" BACK GO
+					"0 WORKER_STOP running=2\n",
+		      1, "fiber 1 acts on worker 0, which runs ping");
+}
+
+Test(check, leaving_what_did_not_run_breaks_2)
+{
+	expect_broken(START_0 CREATE
+		      "0 CREATE child=4 entry=\"pong\"\n" GO
+		      "0 SWITCH reason=park next=1 previous=4\n" GO
+		      "0 FINISH fiber=2\n0 SWITCH reason=finish next=4 previous=2\n"
+		      "0 WORKER_STOP running=4\n",
+		      2, "worker 0 leaves pong, but it runs ping");
+}
+
+Test(check, a_first_switch_without_a_start_breaks_2)
+{
+	expect_broken("0 CREATE child=1\n0 CREATE child=2\n" GO
+		      "0 WORKER_STOP running=2\n"
+		      "0 WORKER_START running=1\n" STOP_0,
+		      2, "but it has not started");
+	expect_broken(START_0 CREATE GO BACK STOP_0 GO "0 WORKER_STOP running=2\n", 2,
+		      "but it has stopped");
+}
+
+Test(check, stopping_in_what_did_not_run_breaks_2)
+{
+	expect_broken(START_0 START_1
+		      "0 WORKER_STOP running=3\n1 WORKER_STOP running=3\n",
+		      2, "worker 0 stops in fiber 3, but it runs fiber 1");
+}
+
+Test(check, a_gap_breaks_3)
+{
+	expect_broken(START_0 CREATE "0 MARK fiber=1 .sequence=4\n" GO
+				     "0 WORKER_STOP running=2\n",
+		      3, "fiber 1 goes on with its record 4 after its record 1");
+}
+
+Test(check, a_lost_record_breaks_3)
+{
+	expect_broken(START_0 CREATE GO
+		      "0 SWITCH reason=park next=1 previous=2 previous_sequence=4\n" GO
+		      "0 WORKER_STOP running=2\n",
+		      3, "ping goes on with its record 4 after its record 2");
+}
+
+Test(check, a_life_before_birth_breaks_3)
+{
+	expect_broken(START_0 GO "0 WORKER_STOP running=2\n", 3,
+		      "fiber 2 has a record before its CREATE");
+	expect_broken(START_0 CREATE CREATE GO "0 WORKER_STOP running=2\n", 3,
+		      "ping is created after it came to be");
+}
+
+Test(check, a_life_after_death_breaks_3)
+{
+	expect_broken(START_0 CREATE GO "0 FINISH fiber=2\n"
+					"0 SWITCH reason=finish next=1 previous=2\n" GO
+					"0 WORKER_STOP running=2\n",
+		      3, "ping has a record after its last switch");
+	expect_broken(START_0 CREATE GO "0 FINISH fiber=2\n" BACK STOP_0, 3,
+		      "ping has a record after its FINISH that is not its last switch");
+	expect_broken(START_0 CREATE GO "0 SWITCH reason=finish next=1 previous=2\n"
+					"0 FINISH fiber=1\n0 WORKER_STOP running=1\n",
+		      3, "ping is left for good without a FINISH");
+}
+
+Test(check, a_stack_too_deep_breaks_13)
+{
+	expect_broken(START_0 START_1 CREATE GO
+		      "0 SWITCH reason=park next=1 previous=2 "
+		      "previous_stack_used=4097\n" MOVED FINISH LAST STOP_1 STOP_0,
+		      13, "ping used 4097 bytes of a stack of 4096");
+	expect_broken(START_0 CREATE GO
+		      "0 FINISH fiber=2 largest_stack_used=5000\n"
+		      "0 SWITCH reason=finish next=1 previous=2\n" STOP_0,
+		      13, "ping used 5000 bytes");
+}
+
+Test(check, what_never_ends_breaks_18)
+{
+	expect_broken(START_0 CREATE GO BACK
+		      "0 CREATE child=9 entry=\"idler\"\n" STOP_0,
+		      18, "unfinished: ping, idler\n");
+	expect_broken(START_0 CREATE GO BACK, 18, "ping neither finished nor ran");
+}
+
+/* ---- what the slice shows ---- */
+
+Test(check, the_slice_shows_the_records_that_matter)
+{
+	struct answer answer =
+		check_text(SITE START_0 START_1 CREATE GO MOVED
+			   "1 SWITCH reason=park next=3 previous=2\n" BACK
+			   "0 SWITCH reason=yield next=2 previous=1\n0 WORKER_STOP "
+			   "running=2\n" STOP_1);
+	static const char slice[] =
+		"      step 3, worker 0: SWITCH reason=start next=2 (ping) previous=1 "
+		"(fiber 1) "
+		"previous_stack_used=200 previous_sequence=2, its record 2\n"
+		"  ==> step 4, worker 1: SWITCH reason=park next=2 (ping) previous=3 "
+		"(fiber 3) "
+		"previous_stack_used=0 previous_sequence=2, its record 3\n\n";
+	expect_words(answer, EXIT_BROKEN, slice);
+}
+
+Test(check, the_slice_leads_to_the_source)
+{
+	expect_broken(SITE START_0
+		      "0 WORKER_START running=4\n0 WORKER_STOP running=4\n",
+		      1, "          at work.c:12 in work\n");
+}
+
+Test(check, later_failures_are_counted)
+{
+	expect_broken(START_0 CREATE
+		      "0 MARK fiber=1 .sequence=4\n0 MARK fiber=1 .sequence=9\n" GO
+		      "0 WORKER_STOP running=2\n",
+		      3, "and 1 more place\n");
+}
+
+Test(check, two_broken_invariants_are_both_told)
+{
+	expect_words(check_text(START_0 CREATE GO BACK "0 WORKER_STOP running=2\n"),
+		     EXIT_BROKEN, "judged: invariants 2 and 18 are broken (");
+}
+
+/* ---- what nobody can say ---- */
+
+Test(check, after_a_loss_the_answer_is_unknown)
+{
+	expect_words(check_text("segment 0 dropped=3\n" START_0 STOP_0), EXIT_UNKNOWN,
+		     "3 records were lost");
+	expect_words(check_text("segment 0 dropped=1\n" START_0 GO), EXIT_UNKNOWN,
+		     "unknown: with records lost, nobody can say what holds\n");
+	expect_words(check_text(START_0 "0 type-0\n" STOP_0), EXIT_UNKNOWN,
+		     "zeros in the file");
+}
+
+Test(check, a_trace_that_was_not_closed_is_judged_but_for_its_end)
+{
+	expect_good("segment 0 clean_close=0\n" START_0 CREATE GO BACK,
+		    "the program did not close the trace");
+	expect_good("segment 0 clean_close=0\n" START_0 CREATE GO BACK,
+		    "invariant 18 (everything ends) had no event to judge");
+	expect_broken("segment 0 clean_close=0\n" START_0 CREATE GO "0 MARK fiber=1\n",
+		      1, "acts");
+}
+
+Test(check, lost_names_are_told)
+{
+	expect_good("header lost_strings=2\n" START_0 STOP_0,
+		    "2 names or source lines were lost");
+}
+
+Test(check, names_cannot_move_the_cursor)
+{
+	struct answer answer = check_text(
+		START_0 "0 CREATE child=2 entry=\"\\x1b[2J\\x07\\n\"\n" STOP_0);
+	cr_assert_eq(answer.code, EXIT_BROKEN);
+	cr_assert_null(strchr(answer.text, '\x1b'));
+	cr_assert_null(strchr(answer.text, '\x07'));
+	free(answer.text);
+}

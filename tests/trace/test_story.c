@@ -1,0 +1,411 @@
+/* The story of a run, word for word, for traces whose times are fixed. */
+#include <string.h>
+
+#include "tests/trace/made.h"
+#include "trace/commands.h"
+#include "trace/names.h"
+
+/* Closes the trace, tells its story in at most `lines` lines, and compares. */
+static void expect_story(struct made *made, uint64_t lines, const char *expected)
+{
+	struct made_output output;
+	made_close(made);
+	cr_assert_eq(command_story(&made->file, lines, made_out(&output)), EXIT_HOLDS);
+	made_expect(&output, expected);
+	made_free(made);
+}
+
+Test(story, a_short_run_is_told_step_by_step)
+{
+	struct made made;
+	made_game(&made, 1);
+	expect_story(&made, 20,
+		     "   0.0 us  worker 0 starts, running main\n"
+		     "   0.0 us  fiber 1 is named main\n"
+		     "   1.2 us  main creates ping, with a stack of 64 KiB\n"
+		     "   1.2 us  main creates pong, with a stack of 64 KiB\n"
+		     "   1.2 us  main leaves for ping (start); 208 bytes of main's "
+		     "stack stay in use\n"
+		     "   1.3 us  ping leaves for pong (start); 112 bytes of ping's "
+		     "stack stay in use\n"
+		     "   1.4 us  pong leaves for ping (yield); 112 bytes of pong's "
+		     "stack stay in use\n"
+		     "   1.5 us  ping leaves for pong (yield); 112 bytes of ping's "
+		     "stack stay in use\n"
+		     "   1.6 us  pong's function returns; at most 112 bytes of its "
+		     "stack were in use at a switch\n"
+		     "   1.6 us  pong leaves for ping for good (finish)\n"
+		     "   1.6 us  ping's function returns; at most 112 bytes of its "
+		     "stack were in use at a switch\n"
+		     "   1.6 us  ping leaves for main for good (finish)\n"
+		     "   1.6 us  worker 0 stops; it ran main last\n"
+		     "In all: 6 switches on 1 worker in 1.6 us; 2 fibers created, 2 "
+		     "finished.\n");
+}
+
+Test(story, a_bound_shows_the_beginning_and_the_end)
+{
+	struct made made;
+	made_game(&made, 1);
+	expect_story(&made, 5,
+		     "   0.0 us  worker 0 starts, running main\n"
+		     "   0.0 us  fiber 1 is named main\n"
+		     "           ... 9 steps are left out here ...\n"
+		     "   1.6 us  ping leaves for main for good (finish)\n"
+		     "   1.6 us  worker 0 stops; it ran main last\n"
+		     "In all: 6 switches on 1 worker in 1.6 us; 2 fibers created, 2 "
+		     "finished.\n");
+}
+
+Test(story, a_bound_of_one_line_still_counts_the_steps)
+{
+	struct made made;
+	made_game(&made, 1);
+	expect_story(&made, 1,
+		     "           ... 13 steps are left out here ...\n"
+		     "In all: 6 switches on 1 worker in 1.6 us; 2 fibers created, 2 "
+		     "finished.\n");
+}
+
+Test(story, fibers_that_alternate_share_a_line)
+{
+	struct made made;
+	made_game(&made, 20);
+	expect_story(&made, 20,
+		     "   0.0 us  worker 0 starts, running main\n"
+		     "   0.0 us  fiber 1 is named main\n"
+		     "   1.2 us  main creates ping, with a stack of 64 KiB\n"
+		     "   1.2 us  main creates pong, with a stack of 64 KiB\n"
+		     "   1.2 us  main leaves for ping (start); 208 bytes of main's "
+		     "stack stay in use\n"
+		     "   1.3 us  ping leaves for pong (start); 112 bytes of ping's "
+		     "stack stay in use\n"
+		     "   1.4 us  pong and ping alternate 40 times, until 5.3 us\n"
+		     "   5.4 us  pong's function returns; at most 112 bytes of its "
+		     "stack were in use at a switch\n"
+		     "   5.4 us  pong leaves for ping for good (finish)\n"
+		     "   5.4 us  ping's function returns; at most 112 bytes of its "
+		     "stack were in use at a switch\n"
+		     "   5.4 us  ping leaves for main for good (finish)\n"
+		     "   5.4 us  worker 0 stops; it ran main last\n"
+		     "In all: 44 switches on 1 worker in 5.4 us; 2 fibers created, 2 "
+		     "finished.\n");
+}
+
+Test(story, without_a_bound_nothing_is_left_out)
+{
+	struct made made;
+	struct made_output output;
+	made_open(&made, 1, 1000);
+	for (uint32_t i = 0; i < 900; i++)
+		made_mark(&made, 0, 1, "again", i);
+	made_close(&made);
+	cr_assert_eq(command_story(&made.file, 0, made_out(&output)), EXIT_HOLDS);
+	fclose(output.out);
+	size_t lines = 0;
+	for (const char *at = output.text; (at = strchr(at, '\n')); at++)
+		lines++;
+	cr_expect_eq(lines, 900 + 1);
+	cr_expect_null(strstr(output.text, "left out"));
+	free(output.text);
+	made_free(&made);
+}
+
+/* Many more than are held at a time. */
+Test(story, a_thousand_switches_of_two_fibers_share_a_line)
+{
+	struct made made;
+	made_game(&made, 500);
+	expect_story(&made, 0,
+		     "   0.0 us  worker 0 starts, running main\n"
+		     "   0.0 us  fiber 1 is named main\n"
+		     "   1.2 us  main creates ping, with a stack of 64 KiB\n"
+		     "   1.2 us  main creates pong, with a stack of 64 KiB\n"
+		     "   1.2 us  main leaves for ping (start); 208 bytes of main's "
+		     "stack stay in use\n"
+		     "   1.3 us  ping leaves for pong (start); 112 bytes of ping's "
+		     "stack stay in use\n"
+		     "   1.4 us  pong and ping alternate 1000 times, until 101.3 us\n"
+		     " 101.4 us  pong's function returns; at most 112 bytes of its "
+		     "stack were in use at a switch\n"
+		     " 101.4 us  pong leaves for ping for good (finish)\n"
+		     " 101.4 us  ping's function returns; at most 112 bytes of its "
+		     "stack were in use at a switch\n"
+		     " 101.4 us  ping leaves for main for good (finish)\n"
+		     " 101.4 us  worker 0 stops; it ran main last\n"
+		     "In all: 1004 switches on 1 worker in 101.4 us; 2 fibers created, "
+		     "2 finished.\n");
+}
+
+/* Eleven are too few to be folded; what breaks a round off is told by itself. */
+Test(story, few_switches_are_told_one_by_one)
+{
+	struct made made;
+	made_open(&made, 1, 50);
+	for (uint32_t i = 0; i < 11; i++)
+		made_switch(&made, 0, 1 + i % 2, 2 - i % 2, TRACE_leave_YIELD, 0);
+	made_mark(&made, 0, 2, "between", 0);
+	for (uint32_t i = 11; i < 23; i++)
+		made_switch(&made, 0, 1 + i % 2, 2 - i % 2, TRACE_leave_YIELD, 0);
+	made_switch(&made, 0, 2, 1, TRACE_leave_PARK, 0);
+	expect_story(&made, 0,
+		     "   0.0 us  fiber 1 leaves for fiber 2 (yield)\n"
+		     "   0.0 us  fiber 2 leaves for fiber 1 (yield)\n"
+		     "   0.0 us  fiber 1 leaves for fiber 2 (yield)\n"
+		     "   0.0 us  fiber 2 leaves for fiber 1 (yield)\n"
+		     "   0.0 us  fiber 1 leaves for fiber 2 (yield)\n"
+		     "   0.0 us  fiber 2 leaves for fiber 1 (yield)\n"
+		     "   0.0 us  fiber 1 leaves for fiber 2 (yield)\n"
+		     "   0.0 us  fiber 2 leaves for fiber 1 (yield)\n"
+		     "   0.0 us  fiber 1 leaves for fiber 2 (yield)\n"
+		     "   0.0 us  fiber 2 leaves for fiber 1 (yield)\n"
+		     "   0.0 us  fiber 1 leaves for fiber 2 (yield)\n"
+		     "   0.0 us  fiber 2 notes \"between\"\n"
+		     "   0.0 us  fiber 2 and fiber 1 alternate 12 times, until 0.0 us\n"
+		     "   0.0 us  fiber 2 leaves for fiber 1 (park)\n"
+		     "In all: 24 switches in 0.0 us.\n");
+}
+
+/* A round of three, then one of a fiber with itself, then one that is longer than
+ * CYCLE_MAX. */
+Test(story, rounds_of_other_lengths)
+{
+	struct made made;
+	made_open(&made, 1, 200);
+	made_start(&made, 0, 1);
+	for (unsigned i = 0; i < 30; i++) {
+		made.ns += 10;
+		made_switch(&made, 0, 1 + i % 3, 1 + (i + 1) % 3, TRACE_leave_YIELD,
+			    64);
+	}
+	for (unsigned i = 0; i < 15; i++) {
+		made.ns += 10;
+		made_switch(&made, 0, 1, 1, TRACE_leave_YIELD, 64);
+	}
+	made_switch(&made, 0, 1, 9, TRACE_leave_PARK, 64);
+	expect_story(&made, 20,
+		     "   0.0 us  worker 0 starts, running fiber 1\n"
+		     "   0.0 us  fiber 1, fiber 2 and fiber 3 take turns, switching 30 "
+		     "times, until 0.3 us\n"
+		     "   0.3 us  fiber 1 leaves for itself 15 times, until 0.4 us\n"
+		     "   0.4 us  fiber 1 leaves for fiber 9 (park); 64 bytes of fiber "
+		     "1's stack stay in use\n"
+		     "In all: 46 switches on 1 worker in 0.4 us.\n");
+}
+
+Test(story, a_long_round_is_told_switch_by_switch)
+{
+	struct made made;
+	made_open(&made, 1, 200);
+	for (unsigned i = 0; i < 30; i++)
+		made_switch(&made, 0, 1 + i % 10, 1 + (i + 1) % 10, TRACE_leave_YIELD,
+			    1);
+	expect_story(&made, 5,
+		     "   0.0 us  fiber 1 leaves for fiber 2 (yield); 1 byte of fiber "
+		     "1's stack stays in use\n"
+		     "   0.0 us  fiber 2 leaves for fiber 3 (yield); 1 byte of fiber "
+		     "2's stack stays in use\n"
+		     "           ... 26 steps are left out here ...\n"
+		     "   0.0 us  fiber 9 leaves for fiber 10 (yield); 1 byte of fiber "
+		     "9's stack stays in use\n"
+		     "   0.0 us  fiber 10 leaves for fiber 1 (yield); 1 byte of fiber "
+		     "10's stack stays in use\n"
+		     "In all: 30 switches in 0.0 us.\n");
+}
+
+Test(story, two_workers)
+{
+	struct made made;
+	made_open(&made, 2, 50);
+	made_start(&made, 0, 1);
+	made_create(&made, 0, 1, 2, "echo");
+	made.ns = 500;
+	made_start(&made, 1, TRACE_IDLE_FIBERS + 1);
+	made_switch(&made, 1, TRACE_IDLE_FIBERS + 1, 2, TRACE_leave_IDLE, 0);
+	made_mark(&made, 0, 1, "both run", 0);
+	made_mark(&made, 1, 0, "of nobody", 3);
+	made.ns = 900;
+	made_switch(&made, 1, 2, TRACE_IDLE_FIBERS + 1, TRACE_leave_PARK, 1);
+	made_stop(&made, 1, TRACE_IDLE_FIBERS + 1);
+	expect_story(
+		&made, 20,
+		"   0.0 us  worker 0 starts, running fiber 1\n"
+		"   0.0 us  worker 0: fiber 1 creates echo, with a stack of 64 KiB\n"
+		"   0.5 us  worker 0: fiber 1 notes \"both run\"\n"
+		"   0.5 us  worker 1 starts, running idle 1\n"
+		"   0.5 us  worker 1: idle 1 leaves for echo (idle)\n"
+		"   0.5 us  worker 1: the program notes \"of nobody\" 3\n"
+		"   0.9 us  worker 1: echo leaves for idle 1 (park); 1 byte of echo's "
+		"stack stays in use\n"
+		"   0.9 us  worker 1 stops; it ran idle 1 last\n"
+		"In all: 2 switches on 2 workers in 0.9 us; 1 fiber created, 0 "
+		"finished.\n");
+}
+
+Test(story, an_empty_trace)
+{
+	struct made made;
+	made_open(&made, 1, 10);
+	expect_story(&made, 20,
+		     "Nothing happened in this trace: it holds no events.\n");
+}
+
+Test(story, a_loss_and_an_end_that_was_not_clean)
+{
+	struct made made;
+	made_open(&made, 1, 10);
+	made.lost = 12;
+	made.killed = true;
+	made_start(&made, 0, 7);
+	expect_story(&made, 20,
+		     "   0.0 us  worker 0 starts, running fiber 7\n"
+		     "In all: 0 switches on 1 worker in 0.0 us.\n"
+		     "12 records were lost for want of room: parts of this story are "
+		     "missing.\n"
+		     "The program did not close this trace: it was killed, it crashed, "
+		     "or it still runs.\n");
+}
+
+Test(story, a_step_out_of_order_is_pointed_out)
+{
+	struct made made;
+	made_open(&made, 1, 10);
+	made_start(&made, 0, 7);
+	made.sequences[7]++; /* a record of fiber 7 is missing */
+	made_mark(&made, 0, 7, "late", 0);
+	expect_story(
+		&made, 20,
+		"   0.0 us  worker 0 starts, running fiber 7\n"
+		"   0.0 us  fiber 7 notes \"late\"\n"
+		"In all: 0 switches on 1 worker in 0.0 us.\n"
+		"1 step contradicts the order of the others: ask weft-trace check.\n");
+}
+
+Test(story, an_event_of_a_newer_trace)
+{
+	struct made made;
+	made_open(&made, 1, 10);
+	made_record(&made, 0, (struct trace_record){.type = 77, .fiber = 1});
+	made_switch(&made, 0, 1, 2, 200, 3072);
+	expect_story(&made, 20,
+		     "   0.0 us  an event of the unknown type 77\n"
+		     "   0.0 us  fiber 1 leaves for fiber 2 (reason 200); 3 KiB of "
+		     "fiber 1's stack stay in use\n"
+		     "In all: 1 switch in 0.0 us.\n");
+}
+
+Test(story, long_runs_have_larger_units)
+{
+	struct made made;
+	made_open(&made, 1, 10);
+	made_start(&made, 0, 1);
+	made.ns = 1234567890;
+	made_stop(&made, 0, 1);
+	expect_story(&made, 20,
+		     "   0.000 ms  worker 0 starts, running fiber 1\n"
+		     "1234.567 ms  worker 0 stops; it ran fiber 1 last\n"
+		     "In all: 0 switches on 1 worker in 1234.567 ms.\n");
+	made_open(&made, 1, 10);
+	made_start(&made, 0, 1);
+	made.ns = UINT64_C(12345678900000);
+	made_stop(&made, 0, 1);
+	expect_story(&made, 20,
+		     "    0.000000 s  worker 0 starts, running fiber 1\n"
+		     "12345.678900 s  worker 0 stops; it ran fiber 1 last\n"
+		     "In all: 0 switches on 1 worker in 12345.678900 s.\n");
+}
+
+/* A cursor movement, a byte that is no UTF-8, an overlong '/', a reversal of the line,
+ * and letters of two and three bytes, which stay. */
+Test(story, names_cannot_reach_the_terminal)
+{
+	struct made made;
+	made_open(&made, 1, 20);
+	made_name(&made, 0, 1, "a\x1b[2Jb");
+	made_name(&made, 0, 2, "\xff\xc0\xaf");
+	made_name(&made, 0, 3, "x\xe2\x80\xaey");
+	made_name(&made, 0, 4, "\xc3\xa9\xe7\xb9\x94");
+	made_mark(&made, 0, 4, "tab\there\n", 0);
+	expect_story(&made, 20,
+		     "   0.0 us  fiber 1 is named a\\x1b[2Jb\n"
+		     "   0.0 us  fiber 2 is named \\xff\\xc0\\xaf\n"
+		     "   0.0 us  fiber 3 is named x\\xe2\\x80\\xaey\n"
+		     "   0.0 us  fiber 4 is named é織\n"
+		     "   0.0 us  é織 notes \"tab\\x09here\\x0a\"\n"
+		     "In all: 0 switches in 0.0 us.\n");
+}
+
+Test(story, names_are_told_apart_and_kept_short)
+{
+	struct made made;
+	char name[301];
+	memset(name, 'n', 300);
+	name[300] = '\0';
+	made_open(&made, 1, 20);
+	made_create(&made, 0, 0, 1, "echo");
+	made_create(&made, 0, 1, 2, "echo");
+	made_create(&made, 0, 1, 3, name);
+	made_create(&made, 0, 1, 4, name);
+	made_create(&made, 0, 1, 5, "");
+	expect_story(&made, 20,
+		     "   0.0 us  echo 1 is created, with a stack of 64 KiB\n"
+		     "   0.0 us  echo 1 creates echo 2, with a stack of 64 KiB\n"
+		     "   0.0 us  echo 1 creates "
+		     "nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn... 3, with a stack "
+		     "of 64 KiB\n"
+		     "   0.0 us  echo 1 creates "
+		     "nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn... 4, with a stack "
+		     "of 64 KiB\n"
+		     "   0.0 us  echo 1 creates fiber 5, with a stack of 64 KiB\n"
+		     "In all: 0 switches in 0.0 us; 5 fibers created, 0 finished.\n");
+}
+
+Test(story, three_hundred_fibers_in_eight_lines)
+{
+	struct made made;
+	made_open(&made, 1, 1000);
+	made_start(&made, 0, 1);
+	for (uint32_t i = 2; i < 302; i++)
+		made_create(&made, 0, 1, i, "job");
+	expect_story(&made, 8,
+		     "   0.0 us  worker 0 starts, running fiber 1\n"
+		     "   0.0 us  fiber 1 creates job 2, with a stack of 64 KiB\n"
+		     "   0.0 us  fiber 1 creates job 3, with a stack of 64 KiB\n"
+		     "   0.0 us  fiber 1 creates job 4, with a stack of 64 KiB\n"
+		     "           ... 294 steps are left out here ...\n"
+		     "   0.0 us  fiber 1 creates job 299, with a stack of 64 KiB\n"
+		     "   0.0 us  fiber 1 creates job 300, with a stack of 64 KiB\n"
+		     "   0.0 us  fiber 1 creates job 301, with a stack of 64 KiB\n"
+		     "In all: 0 switches on 1 worker in 0.0 us; 300 fibers created, 0 "
+		     "finished.\n");
+}
+
+Test(names, a_text_is_fitted_in_the_middle)
+{
+	char to[32];
+	text_fit(to, sizeof to, "worker_function 12", 8, false);
+	cr_expect_str_eq(to, "work~ 12");
+	text_fit(to, sizeof to, "worker_function 12", 8, true);
+	cr_expect_str_eq(to, "work… 12");
+	text_fit(to, sizeof to, "short", 8, true);
+	cr_expect_str_eq(to, "short");
+	text_fit(to, sizeof to, "織織織織織", 6, true);
+	cr_expect_leq(text_columns(to), 6);
+	text_fit(to, sizeof to, "é織", 8, false);
+	cr_expect_str_eq(to, "???");
+	text_fit(to, sizeof to, "abc", 1, true);
+	cr_expect_str_eq(to, "…");
+}
+
+Test(names, a_text_that_does_not_fit_its_buffer_ends_in_dots)
+{
+	char to[8];
+	text_escape(to, sizeof to, "1234567");
+	cr_expect_str_eq(to, "1234567");
+	text_escape(to, sizeof to, "12345678");
+	cr_expect_str_eq(to, "1234...");
+	text_escape(to, sizeof to, "12\x01\x01");
+	cr_expect_str_eq(to, "12...");
+	text_word(to, sizeof to, "a b c");
+	cr_expect_str_eq(to, "a_b_c");
+}

@@ -1,0 +1,340 @@
+"""Each picture: the same bytes each time, well-formed, named, and honest about what it omits."""
+
+from __future__ import annotations
+
+import unittest
+import xml.etree.ElementTree as ET
+from xml.dom import minidom
+
+from helpers import (SVG, Files, build, ids, needs_matplotlib, needs_neato, texts, viz, whole)
+from trace_writer import PARK, YIELD, Writer, crowd, pingpong
+
+from weft_viz import bars, lanes, stacks, svg, switches, window
+from weft_viz.bars import Bar
+from weft_viz.model import Model
+
+ODD = 'a<b>&"\'$x$ \\N é 漢字 {|}'
+
+
+def draw_switches(built: Model, shown: window.Window) -> bytes:
+    return switches.draw(*switches.switches(built, shown, "index.html"))
+
+
+PICTURES = {"switches": draw_switches, "stacks": stacks.stacks, "workers": lanes.workers,
+            "fibers": lanes.fibers}
+
+
+def odd() -> Writer:
+    w = Writer(workers=2, clean=False, dropped=2)
+    w.start(1)
+    w.name(1, ODD)
+    w.create(2, 1, b"\xff\x01")
+    w.switch(1, 2, PARK)
+    w.switch(2, 1, YIELD)
+    return w
+
+
+def nothing_happened() -> Writer:
+    w = Writer()
+    w.anchor()
+    return w
+
+
+def three_events() -> Writer:
+    w = Writer()
+    w.start(1)
+    w.name(1, "main")
+    w.stop(1)
+    return w
+
+
+TRACES = {"5 rounds": pingpong(5, site=True), "50 rounds": pingpong(50), "crowd": crowd(9, 2),
+          "three events": three_events(), "no event": nothing_happened(), "no record": Writer(),
+          "odd": odd()}
+
+
+@needs_matplotlib
+@needs_neato
+class EveryPicture(Files):
+    def test_well_formed_and_named(self) -> None:
+        for name, draw in PICTURES.items():
+            for trace, writer in TRACES.items():
+                with self.subTest(picture=name, trace=trace):
+                    built = build(writer)
+                    picture = draw(built, whole(built))
+                    root = minidom.parseString(picture).documentElement
+                    self.assertEqual(root.getAttribute("id"), name)
+                    self.assertTrue(root.getAttribute("aria-label").endswith("?"))
+                    self.assertEqual(root.getElementsByTagName("title")[0].firstChild.data,
+                                     root.getAttribute("aria-label"))
+                    self.assertTrue(root.getElementsByTagName("desc")[0].firstChild.data)
+                    self.assertIn(root.getAttribute("aria-label"), texts(picture).split("\n"))
+
+    def test_ids_are_the_pictures_own_and_lead_somewhere(self) -> None:
+        for name, draw in PICTURES.items():
+            with self.subTest(picture=name):
+                built = build(crowd(12, 2))
+                picture = draw(built, whole(built)).decode()
+                found = ids(picture)
+                self.assertEqual(len(found), len(set(found)))
+                for each in found:
+                    self.assertTrue(each == name or each.startswith(name + "-"), each)
+                for part in picture.split("url(#")[1:]:
+                    self.assertIn(part.split(")")[0], found)
+                for part in picture.split('href="#')[1:]:
+                    self.assertIn(part.split('"')[0], found)
+
+    def test_nothing_of_the_tools_or_from_outside(self) -> None:
+        for name, draw in PICTURES.items():
+            with self.subTest(picture=name):
+                built = build(pingpong(5, site=True))
+                picture = draw(built, whole(built)).decode().replace(svg.SVG, "")
+                for word in ("http", "DOCTYPE", "<!--", "metadata", "xlink", "graphviz",
+                             "Matplotlib"):
+                    self.assertNotIn(word, picture)
+
+    def test_every_fiber_is_named(self) -> None:
+        for name, draw in PICTURES.items():
+            with self.subTest(picture=name):
+                built = build(pingpong(5))
+                seen = texts(draw(built, whole(built))).split("\n")
+                for fiber in ("main", "ping", "pong"):
+                    self.assertIn(fiber, seen)
+
+    def test_forty_fibers_are_named_in_the_lanes(self) -> None:
+        built = build(crowd(40, 2))
+        for draw in (lanes.workers, lanes.fibers):
+            seen = texts(draw(built, whole(built))).split("\n")
+            for number in range(40):
+                self.assertIn(f"job{number}", seen)
+
+    def test_odd_names_are_text(self) -> None:
+        for name, draw in PICTURES.items():
+            with self.subTest(picture=name):
+                built = build(odd())
+                root = ET.fromstring(draw(built, whole(built)))
+                said = root.find(SVG + "desc").text
+                self.assertIn(ODD, said)
+                self.assertIn("\\xff\\x01", said)
+
+    def test_follows_the_readers_theme(self) -> None:
+        for name, draw in PICTURES.items():
+            with self.subTest(picture=name):
+                built = build(pingpong(5))
+                picture = draw(built, whole(built)).decode()
+                self.assertIn("prefers-color-scheme:dark", picture)
+                body = picture.split("</style>")[1]
+                for light, _ in svg.ROLES.values():
+                    self.assertNotIn(light, body)
+
+    def test_warnings_are_in_the_picture(self) -> None:
+        for name, draw in PICTURES.items():
+            with self.subTest(picture=name):
+                built = build(odd())
+                seen = texts(draw(built, whole(built)))
+                self.assertIn("4 records lost", seen)
+                self.assertIn("never closed", seen)
+
+    def test_a_window_says_what_it_leaves_out(self) -> None:
+        for name, draw in PICTURES.items():
+            with self.subTest(picture=name):
+                built = build(pingpong(50))
+                shown = window.window(built, (20, 40))
+                self.assertIn(f"Steps 20 to 40 of 1 to {built.last}",
+                              texts(draw(built, shown)).replace("\n", " "))
+
+    def test_the_same_bytes_in_every_process(self) -> None:
+        path = self.trace(crowd(9, 2))
+        for name in PICTURES:
+            made = []
+            for seed in ("1", "2"):
+                out = self.directory / f"{seed}.svg"
+                self.assertEqual(viz(name, path, out, PYTHONHASHSEED=seed).returncode, 0)
+                made.append(out.read_bytes())
+            with self.subTest(picture=name):
+                self.assertEqual(made[0], made[1])
+
+
+@needs_neato
+class Switches(unittest.TestCase):
+    def test_a_box_a_run_and_an_arrow_a_switch(self) -> None:
+        built = build(pingpong(2))
+        found = ids(draw_switches(built, whole(built)).decode())
+        self.assertEqual({f"switches-run-{r.number}" for r in built.runs},
+                         {i for i in found if i.startswith("switches-run-")})
+        self.assertEqual({f"switches-switch-{s.number}" for s in built.switches},
+                         {i for i in found if i.startswith("switches-switch-")})
+
+    def test_positions_are_ours(self) -> None:
+        built = build(pingpong(2))
+        text, drawn = switches.switches(built, whole(built))
+        heights = [drawn.y(s.step) for s in built.switches]
+        self.assertEqual(heights, sorted(set(heights)))
+        self.assertEqual(len({drawn.x(f) for f in drawn.columns}), 3)
+        for line in text.split("\n"):
+            if line.startswith("  ") and "[" in line and "->" not in line and "=" in line:
+                self.assertTrue('pos="' in line or line.split()[0] in ("graph", "node", "edge"),
+                                line)
+
+    def test_a_long_run_gets_a_window_and_says_so(self) -> None:
+        for writer in (pingpong(1000), crowd(60, 3), crowd(200, 2)):
+            built = build(writer)
+            text, drawn = switches.switches(built, whole(built))
+            self.assertLessEqual(drawn.nodes, switches.NODES_MAX)
+            self.assertLessEqual(len(drawn.columns), switches.COLUMNS_MAX)
+            self.assertLess(len(text.encode()), switches.DOT_MAX)
+            self.assertIn(f"to {drawn.window.last:,} of {built.first} to {built.last:,}",
+                          texts(switches.draw(text, drawn)).replace("\n", " "))
+            placed = [line for line in text.split("\n") if " [pos=" in line]
+            self.assertEqual(sum(" -> " not in line.split(" [pos=")[0] for line in placed),
+                             drawn.nodes)
+
+    def test_long_names_stay_under_the_bound_on_text(self) -> None:
+        w = pingpong(20)
+        w.site("d" * 900 + ".c", "f" * 900, 1)
+        for records in w.records:
+            records[:] = [r[:10] + b"\1\0" + r[12:] for r in records]
+        built = build(w)
+        text, drawn = switches.switches(built, whole(built), "index.html")
+        self.assertLess(len(text.encode()), switches.DOT_MAX)
+        self.assertFalse(drawn.window.whole(built))
+
+    def test_boxes_and_arrows_lead_to_the_source(self) -> None:
+        built = build(pingpong(2, site=True))
+        picture = draw_switches(built, whole(built)).decode()
+        self.assertIn('href="index.html#site-1"', picture)
+        self.assertIn("left by yield in play, chapters/01-context/demo.c", picture)
+
+    def test_without_a_page_there_are_no_links(self) -> None:
+        built = build(pingpong(2, site=True))
+        self.assertNotIn("URL=", switches.switches(built, whole(built))[0])
+
+    def test_dot_takes_odd_names_as_they_are(self) -> None:
+        w = Writer()
+        w.start(1)
+        w.name(1, '\\N"&amp;<b>')
+        built = build(w)
+        self.assertIn('\\N"&amp;<b>', texts(draw_switches(built, whole(built))).split("\n"))
+
+
+class Bars(unittest.TestCase):
+    def test_wide_bars_stay_as_they_are(self) -> None:
+        given = [Bar("a", 0, 50), Bar("b", 50, 100)]
+        self.assertEqual(bars.quantise(given, 0, 100, 100), bars.Quantised(given))
+
+    def test_a_pixel_shows_its_longest_and_is_mixed(self) -> None:
+        given = [Bar("a", 0, 4), Bar("b", 4, 4.7), Bar("c", 4.7, 5), Bar("a", 5, 10)]
+        result = bars.quantise(given, 0, 10, 10)
+        self.assertEqual(result.bars, [Bar("a", 0, 4), Bar("b", 4, 5), Bar("a", 5, 10)])
+        self.assertEqual(result.mixed, [(4, 5)])
+
+    def test_a_gap_stays_a_gap(self) -> None:
+        result = bars.quantise([Bar("a", 0, 0.5), Bar("a", 8, 10)], 0, 10, 10)
+        self.assertEqual(result.bars, [Bar("a", 0, 1), Bar("a", 8, 10)])
+
+    def test_thousands_of_slices_become_pixels(self) -> None:
+        given = [Bar(i % 3, i, i + 1) for i in range(30000)]
+        result = bars.quantise(given, 0, 30000, 700)
+        self.assertLessEqual(len(result.bars), 700)
+        self.assertAlmostEqual(sum(b - a for a, b in result.mixed), 30000)
+
+    def test_clipping(self) -> None:
+        given = [Bar("a", 0, 5), Bar("b", 5, 9), Bar("c", 9, 12), Bar("d", 7, 7)]
+        self.assertEqual(bars.clip(given, 4, 9), [Bar("a", 4, 5), Bar("b", 5, 9)])
+
+
+@needs_matplotlib
+class Lanes(unittest.TestCase):
+    def test_a_slice_is_never_a_patch(self) -> None:
+        built = build(pingpong(3000))
+        picture = lanes.workers(built, whole(built))
+        self.assertLess(picture.count(b"<path"), 200)
+        self.assertIn("hatching marks pixels", texts(picture))
+
+    def test_few_slices_need_no_pixels(self) -> None:
+        self.assertNotIn("hatching", texts(lanes.workers(b := build(pingpong(5)), whole(b))))
+
+    def test_states_have_their_colours_and_ready_has_a_hatch(self) -> None:
+        built = build(crowd(6, 2))
+        picture = lanes.fibers(built, whole(built)).decode()
+        for color in ("#009e73", "#e69f00", "#999999"):
+            self.assertIn(color, picture)
+        self.assertGreaterEqual(picture.count("<pattern"), 2)
+        self.assertIn("ready, not running", picture)
+
+    def test_more_fibers_than_lanes(self) -> None:
+        built = build(crowd(100, 2))
+        self.assertIn("64 fibers that waited longest of 101",
+                      texts(lanes.fibers(built, whole(built))))
+        seen = texts(lanes.workers(built, whole(built)))
+        self.assertIn("some share one", seen)
+        self.assertIn("first 64 fibers of 101", seen)
+
+    def test_event_order_and_clock(self) -> None:
+        built = build(pingpong(5))
+        for draw in (lanes.workers, lanes.fibers):
+            seen = texts(draw(built, whole(built)))
+            self.assertIn("In event order", seen)
+            self.assertIn("By the clock", seen)
+            self.assertIn("µs since the first step", seen)
+
+    def test_clock_units(self) -> None:
+        self.assertEqual([lanes.clock_unit(ns)[0] for ns in (900, 5e3, 5e6, 5e9)],
+                         ["ns", "µs", "ms", "s"])
+
+
+class Waves(unittest.TestCase):
+    def test_a_parked_stack_does_not_change(self) -> None:
+        built = build(pingpong(2))
+        ping = stacks.waves(built, whole(built))[1]
+        self.assertEqual([used for _, _, used in ping.runs], [192, 304, 192, 80])
+        self.assertEqual([(a, b) for a, b, _ in ping.runs], [(1, 2), (3, 4), (5, 6), (7, 8)])
+        xs, ys = stacks.parked_line(ping, 9)
+        self.assertEqual(xs[:2] + xs[3:5], [2, 3, 4, 5])
+        self.assertEqual(ys[:2] + ys[3:5], [192, 192, 304, 304])
+        self.assertTrue(ping.over)
+
+    def test_idle_contexts_have_no_wave(self) -> None:
+        built = build(crowd(3, 2))
+        self.assertNotIn("idle 1", [w.fiber.label for w in stacks.waves(built, whole(built))])
+
+    def test_scales(self) -> None:
+        self.assertEqual([stacks.nice_top(v) for v in (0, 7, 96, 640, 65536)],
+                         [(2, 1), (8, 4), (100, 50), (800, 400), (80000, 40000)])
+
+    @needs_matplotlib
+    def test_the_numbers_are_in_the_picture(self) -> None:
+        built = build(pingpong(5))
+        seen = texts(stacks.stacks(built, whole(built))).split("\n")
+        for used in ("192", "304", "416", "528", "640", "80", "96"):
+            self.assertIn(used, seen)
+
+    @needs_matplotlib
+    def test_many_runs_become_a_range(self) -> None:
+        built = build(pingpong(1500))
+        picture = stacks.stacks(built, whole(built))
+        self.assertIn("from the shallowest to the deepest", texts(picture))
+        self.assertLess(len(picture), 200_000)
+
+    @needs_matplotlib
+    def test_many_stacks(self) -> None:
+        built = build(crowd(40, 2))
+        self.assertIn("12 fibers with the most switches of 41",
+                      texts(stacks.stacks(built, whole(built))))
+
+
+class Text(unittest.TestCase):
+    def test_fit(self) -> None:
+        self.assertEqual(svg.fit("short", 100, 10), "short")
+        cut = svg.fit("a_name_far_too_long_for_this", 60, 10)
+        self.assertIn("…", cut)
+        self.assertLessEqual(svg.text_width(cut, 10), 60)
+        self.assertEqual(svg.fit("wide", 3, 10), "")
+
+    def test_wrap_keeps_every_word(self) -> None:
+        words = "one two three four five six seven"
+        self.assertEqual(" ".join(svg.wrap(words, 60, 10)), words)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,182 @@
+"""Makes small traces, byte for byte as trace/format.h says, for the tests.
+
+The schema is read from trace/events.def, so that a change of the vocabulary reaches the tests.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from dataclasses import dataclass, field
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+YIELD, PARK, FINISH, START, IDLE = 1, 2, 3, 4, 5
+SWITCH, CREATE, FINISHED, NAME, WORKER_START, WORKER_STOP, MARK, ANCHOR = range(1, 9)
+SITES_SIZE, STRINGS_SIZE = 16 * 32, 4096
+
+
+def schema_text() -> str:
+    source = re.sub(r"/\*.*?\*/", "", (REPOSITORY / "trace/events.def").read_text(), flags=re.S)
+    lines = ["weft-events 1"]
+    for macro, body in re.findall(r"(CHOICE|EVENT)\(((?:\"(?:[^\"\\]|\\.)*\"|[^()\"])*)\)", source):
+        words = re.findall(r"\"((?:[^\"\\]|\\.)*)\"|([^,\s]+)", body)
+        columns = [quoted or bare for quoted, bare in words]
+        if macro == "CHOICE":
+            lines.append("\t".join(["choice", columns[0], *columns[2:]]))
+        else:
+            lines.append("\t".join(["event", *columns]))
+    return "\n".join(lines) + "\n"
+
+
+@dataclass
+class Writer:
+    """Records of several workers; the fibers' sequences are counted here."""
+
+    workers: int = 1
+    ticks_per_second: int = 1_000_000_000
+    clean: bool = True
+    dropped: int = 0
+    spare: int = 0  # unused records at the end of each segment
+    tick: int = 1000
+    records: list[list[bytes]] = field(default_factory=list)
+    strings: bytearray = field(default_factory=lambda: bytearray(b"\0"))
+    sites: list[bytes] = field(default_factory=list)
+    sequences: dict[int, int] = field(default_factory=dict)
+    schema: str = field(default_factory=schema_text)
+
+    def __post_init__(self) -> None:
+        self.records = [[] for _ in range(self.workers)]
+
+    def string(self, text: str | bytes) -> int:
+        data = text if isinstance(text, bytes) else text.encode()
+        offset = len(self.strings)
+        self.strings += data + b"\0"
+        return offset
+
+    def site(self, file: str, function: str, line: int, event: int = SWITCH) -> int:
+        self.sites.append(struct.pack("<IIII", self.string(file), self.string(function), line,
+                                      event))
+        return len(self.sites)
+
+    def count(self, fiber: int) -> int:
+        self.sequences[fiber] = self.sequences.get(fiber, 0) + 1
+        return self.sequences[fiber]
+
+    def raw(self, worker: int, type_: int, arg: int = 0, site: int = 0, fiber: int = 0,
+            sequence: int = 0, peer: int = 0, value: int = 0, tick: int | None = None) -> None:
+        self.tick += 500
+        self.records[worker].append(struct.pack(
+            "<QBBHIIIQ", self.tick if tick is None else tick, type_, arg, site, fiber, sequence,
+            peer, value))
+
+    def start(self, fiber: int, worker: int = 0, tick: int | None = None) -> None:
+        self.raw(worker, WORKER_START, fiber=fiber, sequence=self.count(fiber), value=77,
+                 tick=tick)
+
+    def stop(self, fiber: int, worker: int = 0) -> None:
+        self.raw(worker, WORKER_STOP, fiber=fiber, sequence=self.count(fiber))
+
+    def create(self, child: int, parent: int, entry: str | bytes, worker: int = 0,
+               site: int = 0, tick: int | None = None) -> None:
+        self.raw(worker, CREATE, site=site, fiber=child, sequence=self.count(child), peer=parent,
+                 value=self.string(entry) << 32 | 65536, tick=tick)
+
+    def name(self, fiber: int, name: str | bytes, worker: int = 0) -> None:
+        self.raw(worker, NAME, fiber=fiber, sequence=self.count(fiber), value=self.string(name))
+
+    def switch(self, previous: int, following: int, reason: int, used: int = 100,
+               worker: int = 0, site: int = 0, tick: int | None = None) -> None:
+        last = self.count(previous)
+        self.raw(worker, SWITCH, reason, site, following, self.count(following), previous,
+                 used << 32 | last, tick)
+
+    def finish(self, fiber: int, worker: int = 0, largest: int = 0) -> None:
+        self.raw(worker, FINISHED, fiber=fiber, sequence=self.count(fiber), value=largest << 32)
+
+    def anchor(self, worker: int = 0) -> None:
+        self.raw(worker, ANCHOR, value=self.tick)
+
+    def bytes(self) -> bytes:
+        schema = self.schema.encode()
+        offset, regions = 4096, []
+        for length in (len(schema), SITES_SIZE, max(STRINGS_SIZE, len(self.strings))):
+            regions.append((offset, length))
+            offset = (offset + length + 63) // 64 * 64
+        segments, offsets = b"", []
+        for worker, records in enumerate(self.records):
+            offsets.append(offset + len(segments))
+            segments += self._segment(worker, records)
+            segments += bytes(-len(segments) % 64 if worker < self.workers - 1 else 0)
+        head = struct.pack("<8sIHHIIQIIQQQ", b"\x89WFT\r\n\x1a\n", 0x01020304, 1, 0, 32,
+                           self.workers, self.ticks_per_second, 1, 42, 1000, 1000, 5)
+        head += struct.pack("<6I", *(n for region in regions for n in region))
+        head += struct.pack("<QQQ", 16 * len(self.sites), len(self.strings), 0)
+        head = head.ljust(512, b"\0") + struct.pack(f"<{self.workers}Q", *offsets)
+        result = bytearray(offset)
+        for at, part in zip((0, *(at for at, _ in regions)),
+                            (head, schema, b"".join(self.sites), self.strings)):
+            result[at : at + len(part)] = part
+        return bytes(result) + segments
+
+    def _segment(self, worker: int, records: list[bytes]) -> bytes:
+        capacity = len(records) + self.spare
+        head = struct.pack("<IHHQQQQQQ8x", 0x31474553, worker, 0, len(records), self.dropped,
+                           capacity, 100 + worker, int(self.clean), 1)
+        return head + b"".join(records) + bytes(32 * self.spare)
+
+
+def pingpong(rounds: int = 5, site: bool = False, **options) -> Writer:
+    """Chapter 1: main makes ping and pong, which go one call deeper a round, and come back."""
+    w = Writer(**options)
+    play = w.site("chapters/01-context/demo.c", "play", 1) if site else 0
+    w.anchor()
+    w.create(1, 0, "")
+    w.name(1, "main")
+    w.start(1)
+    for player, name in ((2, "ping"), (3, "pong")):
+        w.create(player, 1, "play")
+        w.name(player, name)
+    w.switch(1, 2, START, 96, site=play)
+    depths = [*range(1, rounds + 1), *range(rounds - 1, -1, -1)]
+    for depth in depths:
+        if depth:
+            w.switch(2, 3, YIELD, 80 + 112 * depth, site=play)
+            w.switch(3, 2, YIELD, 80 + 112 * depth, site=play)
+    w.finish(2, largest=80 + 112 * rounds)
+    w.switch(2, 3, FINISH, 80, site=play)
+    w.finish(3, largest=80 + 112 * rounds)
+    w.switch(3, 1, FINISH, 80, site=play)
+    w.stop(1)
+    w.anchor()
+    return w
+
+
+def crowd(fibers: int, workers: int = 2, rounds: int = 3, **options) -> Writer:
+    """Fibers that yield and park in turn on several workers, each with an idle context."""
+    w = Writer(workers=workers, **options)
+    idle = [0xFFFF0000 + k for k in range(workers)]
+    w.start(1, 0)
+    w.name(1, "main")
+    for k in range(1, workers):
+        w.start(idle[k], k)
+    for f in range(fibers):
+        w.create(10 + f, 1, f"job{f}")
+    running = [1, *idle[1:]]
+    leaving = [PARK] + [IDLE] * (workers - 1)
+    for turn in range(rounds):
+        for f in range(fibers):
+            k = (f + turn) % workers
+            w.tick += 997 * (f % 7) ** 3
+            w.switch(running[k], 10 + f, leaving[k], 200 + 16 * f + 40 * turn, k)
+            running[k] = 10 + f
+            leaving[k] = PARK if (f + turn) % 3 == 0 else YIELD
+            if turn == rounds - 1:
+                w.finish(10 + f, k)
+                leaving[k] = FINISH
+        for k in range(workers):
+            w.switch(running[k], 1 if k == 0 and turn == rounds - 1 else idle[k], leaving[k],
+                     150, k)
+            running[k], leaving[k] = (1 if k == 0 and turn == rounds - 1 else idle[k]), IDLE
+    w.stop(1, 0)
+    return w

@@ -1,0 +1,236 @@
+/* facts.c: a run in numbers, one `name value` a line, sorted by name.
+ *
+ * A fact is there whenever its kind is, also when it is 0, so that a rule about it can
+ * be judged: switches.yield is 0 in a run where nobody yielded. */
+#include <errno.h> /* for the names of the constants */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "trace/commands.h"
+#include "trace/merge.h"
+#include "trace/names.h"
+#include "weft.h"
+
+#define FACT_SIZE 160 /* bytes of a fact's name with its NUL */
+
+struct fact {
+	char name[FACT_SIZE];
+	uint64_t value;
+};
+
+struct facts {
+	const struct trace_file *file;
+	struct names names;
+	struct fact *facts;
+	size_t count, room;
+	int error;                         /* the first; later facts are not added */
+	uint64_t events[256], leaves[256]; /* how many, by number */
+	uint64_t *from, *to, *stack;       /* of each fiber, by its index in names */
+};
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(((const struct fact *)a)->name, ((const struct fact *)b)->name);
+}
+
+/* Sorts; facts of one name become one, with the sum of their values. */
+static void settle(struct facts *facts)
+{
+	size_t kept = 0;
+	if (facts->count > 0)
+		qsort(facts->facts, facts->count, sizeof *facts->facts, by_name);
+	for (size_t i = 0; i < facts->count; i++) {
+		struct fact *last = kept > 0 ? &facts->facts[kept - 1] : NULL;
+		if (last && strcmp(last->name, facts->facts[i].name) == 0)
+			last->value += facts->facts[i].value;
+		else
+			facts->facts[kept++] = facts->facts[i];
+	}
+	facts->count = kept;
+}
+
+static bool make_room(struct facts *facts)
+{
+	if (facts->count < facts->room)
+		return true;
+	settle(facts);
+	size_t wanted =
+		facts->count >= facts->room / 2 ? 2 * facts->room + 64 : facts->room;
+	struct fact *grown = realloc(facts->facts, wanted * sizeof *grown);
+	if (!grown) {
+		facts->error = -ENOMEM;
+		return false;
+	}
+	facts->facts = grown;
+	facts->room = wanted;
+	return true;
+}
+
+/* Adds the fact `kind`, or `kind.of` with `of` as one word. */
+static void add(struct facts *facts, const char *kind, const char *of, uint64_t value)
+{
+	char word[FACT_SIZE / 2];
+	if (facts->error || !make_room(facts))
+		return;
+	text_word(word, sizeof word, of);
+	struct fact *fact = &facts->facts[facts->count++];
+	snprintf(fact->name, sizeof fact->name, "%s%s%s", kind, *of ? "." : "", word);
+	fact->value = value;
+}
+
+static void raise_to(uint64_t *most, uint64_t value)
+{
+	if (*most < value)
+		*most = value;
+}
+
+/* Where the counts of that fiber are; only for fibers that names_open found. */
+static size_t index_of(const struct facts *facts, uint32_t id)
+{
+	const struct fiber_name *fiber = names_get(&facts->names, id);
+	return fiber ? (size_t)(fiber - facts->names.fibers) : facts->names.count;
+}
+
+static void count_record(struct facts *facts, const struct trace_record *record)
+{
+	size_t fiber = index_of(facts, record->fiber);
+	size_t peer = index_of(facts, record->peer);
+	facts->events[record->type]++;
+	if (record->type == TRACE_SWITCH) {
+		facts->leaves[record->arg]++;
+		facts->from[peer]++;
+		facts->to[fiber]++;
+		raise_to(&facts->stack[peer], record->value >> 32);
+	} else if (record->type == TRACE_FINISH) {
+		raise_to(&facts->stack[fiber], record->value >> 32);
+	} else if (record->type == TRACE_MARK) {
+		uint64_t string = record->value & 0xFFFFFFFFu;
+		const char *text = trace_file_string(facts->file, string);
+		add(facts, "marks", *text ? text : "(empty)", 1);
+	}
+}
+
+static void count_segments(struct facts *facts)
+{
+	uint64_t workers = 0, records = 0;
+	for (uint32_t s = 0; s < trace_file_segments(facts->file); s++) {
+		const struct trace_record *record = trace_file_records(facts->file, s);
+		uint64_t started = facts->events[TRACE_WORKER_START];
+		for (uint64_t i = 0; i < facts->file->heads[s]; i++)
+			count_record(facts, &record[i]);
+		workers += facts->events[TRACE_WORKER_START] > started;
+		records += facts->file->heads[s];
+	}
+	add(facts, "workers", "", workers);
+	add(facts, "records", "", records);
+}
+
+static void add_by_number(struct facts *facts)
+{
+	const struct schema *schema = &facts->file->schema;
+	uint64_t switches = facts->events[TRACE_SWITCH];
+	add(facts, "switches", "", switches);
+	add(facts, "fibers", "", facts->events[TRACE_CREATE]);
+	add(facts, "finished", "", facts->events[TRACE_FINISH]);
+	add(facts, "marks", "", facts->events[TRACE_MARK]);
+	for (size_t i = 0; i < schema->choice_count; i++)
+		if (strcmp(schema->choices[i].kind, "leave") == 0)
+			add(facts, "switches", schema->choices[i].text,
+			    facts->leaves[schema->choices[i].number]);
+	for (size_t type = 0; type < 256; type++)
+		if (schema->events[type].known)
+			add(facts, "events", schema->events[type].name,
+			    facts->events[type]);
+}
+
+static void add_by_fiber(struct facts *facts)
+{
+	uint64_t largest = 0;
+	for (size_t i = 0; i < facts->names.count; i++) {
+		const char *name = facts->names.fibers[i].text;
+		add(facts, "switches_from", name, facts->from[i]);
+		add(facts, "switches_to", name, facts->to[i]);
+		add(facts, "largest_stack", name, facts->stack[i]);
+		raise_to(&largest, facts->stack[i]);
+	}
+	add(facts, "largest_stack", "", largest);
+}
+
+static void add_health(struct facts *facts)
+{
+	const struct trace_file *file = facts->file;
+	struct trace_merge *merge;
+	struct trace_step step;
+	facts->error = trace_merge_open(&merge, file);
+	if (facts->error)
+		return;
+	while (trace_merge_next(merge, &step))
+		;
+	uint64_t repairs = trace_merge_repairs(merge);
+	facts->error = trace_merge_error(merge);
+	trace_merge_close(merge);
+	add(facts, "repairs", "", repairs);
+	add(facts, "dropped", "", trace_file_dropped(file));
+	add(facts, "lost_strings", "", load_relaxed(&file->header->lost_strings));
+	add(facts, "clean", "", trace_file_clean(file));
+}
+
+/* Finds every fact of `file`, sorted. What was found is to be freed also after a
+ * failure. */
+static int find_facts(struct facts *facts, const struct trace_file *file)
+{
+	*facts = (struct facts){.file = file};
+	int error = names_open(&facts->names, file);
+	if (error)
+		return error;
+	size_t fibers = facts->names.count + 1; /* the last: for no fiber */
+	uint64_t *counts = calloc(fibers, 3 * sizeof *counts);
+	if (!counts)
+		return -ENOMEM;
+	facts->from = counts;
+	facts->to = counts + fibers;
+	facts->stack = counts + 2 * fibers;
+	add_health(facts);
+	count_segments(facts);
+	add_by_number(facts);
+	add_by_fiber(facts);
+	settle(facts);
+	return facts->error;
+}
+
+static void free_facts(struct facts *facts)
+{
+	free(facts->from);
+	free(facts->facts);
+	names_close(&facts->names);
+}
+
+int command_facts(const struct trace_file *file, FILE *out)
+{
+	struct facts facts;
+	int error = find_facts(&facts, file);
+	for (size_t i = 0; !error && i < facts.count; i++)
+		fprintf(out, "%s %" PRIu64 "\n", facts.facts[i].name,
+			facts.facts[i].value);
+	free_facts(&facts);
+	if (error)
+		fprintf(out, "cannot count: %s\n", weft_strerror(error));
+	return error ? EXIT_UNREADABLE : EXIT_HOLDS;
+}
+
+int facts_value(const struct trace_file *file, const char *name, uint64_t *value)
+{
+	struct facts facts;
+	struct fact key = {.value = 0};
+	int error = find_facts(&facts, file);
+	snprintf(key.name, sizeof key.name, "%s", name);
+	const struct fact *fact =
+		error || facts.count == 0
+			? NULL
+			: bsearch(&key, facts.facts, facts.count, sizeof key, by_name);
+	if (fact)
+		*value = fact->value;
+	free_facts(&facts);
+	return error ? error : fact ? 0 : -ENOENT;
+}

@@ -1,0 +1,88 @@
+#include "trace/fiber_table.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+void fiber_table_init(struct fiber_table *table, size_t element_size)
+{
+	*table = (struct fiber_table){.element_size = element_size};
+}
+
+void fiber_table_free(struct fiber_table *table)
+{
+	free(table->elements);
+	free(table->fibers);
+	free(table->slots);
+	fiber_table_init(table, table->element_size);
+}
+
+/* The slot that holds `fiber`, or the free one where it belongs. Numbers are often
+ * consecutive; the multiplication spreads them over the slots. */
+static uint32_t *find_slot(const struct fiber_table *table, uint32_t fiber)
+{
+	uint32_t at = fiber * 2654435761u >> 7;
+	for (;; at++) {
+		uint32_t *slot = &table->slots[at & (table->slot_count - 1)];
+		if (*slot == 0 || table->fibers[*slot - 1] == fiber)
+			return slot;
+	}
+}
+
+static bool grow_elements(struct fiber_table *table, uint32_t room)
+{
+	void *elements = realloc(table->elements, room * table->element_size);
+	if (!elements)
+		return false;
+	table->elements = elements;
+	uint32_t *fibers = realloc(table->fibers, room * sizeof *fibers);
+	if (!fibers)
+		return false;
+	table->fibers = fibers;
+	return true;
+}
+
+/* Makes room for twice as many. On failure the table is as it was. */
+static bool grow(struct fiber_table *table)
+{
+	uint32_t room = table->room ? 2 * table->room : 32;
+	if (room >= UINT32_MAX / 4 || !grow_elements(table, room))
+		return false;
+	uint32_t *slots = calloc(2 * (size_t)room, sizeof *slots);
+	if (!slots)
+		return false;
+	free(table->slots);
+	table->slots = slots;
+	table->slot_count = 2 * room;
+	table->room = room;
+	for (uint32_t i = 0; i < table->count; i++)
+		*find_slot(table, table->fibers[i]) = i + 1;
+	return true;
+}
+
+static uint32_t add(struct fiber_table *table, uint32_t fiber)
+{
+	if (table->count == table->room && !grow(table))
+		return FIBER_NONE;
+	uint32_t index = table->count++;
+	memset(fiber_table_at(table, index), 0, table->element_size);
+	table->fibers[index] = fiber;
+	*find_slot(table, fiber) = index + 1;
+	return index;
+}
+
+uint32_t fiber_table_find(const struct fiber_table *table, uint32_t fiber)
+{
+	return table->room ? *find_slot(table, fiber) - 1 : FIBER_NONE;
+}
+
+uint32_t fiber_table_index(struct fiber_table *table, uint32_t fiber)
+{
+	uint32_t index = fiber_table_find(table, fiber);
+	return index == FIBER_NONE ? add(table, fiber) : index;
+}
+
+void *fiber_table_at(const struct fiber_table *table, uint32_t index)
+{
+	return table->elements + index * table->element_size;
+}

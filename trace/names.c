@@ -1,0 +1,506 @@
+#include "trace/names.h"
+
+#include <errno.h> /* for the names of the constants */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "trace/fiber_table.h"
+
+/* ---- text that is safe to show ---- */
+
+/* Reads one character of UTF-8. Returns its length, or 0 for bytes that are none: a
+ * stray or missing continuation, a form longer than needed, a surrogate. */
+static size_t decode(const char *text, uint32_t *point)
+{
+	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+	unsigned char first = (unsigned char)*text;
+	size_t length = first < 0x80         ? 1
+			: first >> 5 == 0x06 ? 2
+			: first >> 4 == 0x0E ? 3
+			: first >> 3 == 0x1E ? 4
+					     : 0;
+	*point = length > 1 ? first & (0x7Fu >> length) : first;
+	for (size_t i = 1; i < length; i++) {
+		unsigned char next = (unsigned char)text[i];
+		if (next >> 6 != 2)
+			return 0; /* also the NUL of a text that ends too early */
+		*point = *point << 6 | (next & 0x3F);
+	}
+	bool bad = length == 0 || *point < least[length] || *point > 0x10FFFF ||
+		   (*point >= 0xD800 && *point < 0xE000);
+	return bad ? 0 : length;
+}
+
+struct range {
+	uint32_t first, last;
+};
+
+static bool within(const struct range *ranges, size_t count, uint32_t point)
+{
+	for (size_t i = 0; i < count; i++)
+		if (point >= ranges[i].first && point <= ranges[i].last)
+			return true;
+	return false;
+}
+
+/* Controls, and characters that are not seen but reorder or join what is. */
+static bool hidden(uint32_t point)
+{
+	static const struct range ranges[] = {
+		{0, 0x1F},          {0x7F, 0x9F},     {0xAD, 0xAD},
+		{0x61C, 0x61C},     {0x200B, 0x200F}, {0x2028, 0x202E},
+		{0x2060, 0x206F},   {0xFEFF, 0xFEFF}, {0xFFF9, 0xFFFB},
+		{0xE0000, 0xE0FFF},
+	};
+	return within(ranges, sizeof ranges / sizeof *ranges, point);
+}
+
+/* Columns of a terminal: the wide scripts and pictures take two, marks on a letter
+ * none. */
+static size_t columns_of(uint32_t point)
+{
+	static const struct range wide[] = {
+		{0x1100, 0x115F}, {0x2E80, 0xA4CF},   {0xAC00, 0xD7A3},
+		{0xF900, 0xFAFF}, {0xFE30, 0xFE6F},   {0xFF00, 0xFF60},
+		{0xFFE0, 0xFFE6}, {0x1F300, 0x1FAFF}, {0x20000, 0x3FFFD},
+	};
+	static const struct range none[] = {
+		{0x300, 0x36F}, {0x1AB0, 0x1AFF}, {0x20D0, 0x20FF}, {0xFE00, 0xFE0F}};
+	if (within(none, sizeof none / sizeof *none, point))
+		return 0;
+	return within(wide, sizeof wide / sizeof *wide, point) ? 2 : 1;
+}
+
+/* One character as it is shown, into shown[17]; returns how many bytes of `text` it
+ * took. */
+static size_t show(char *shown, const char *text)
+{
+	uint32_t point;
+	size_t length = decode(text, &point);
+	if (length > 0 && !hidden(point)) {
+		memcpy(shown, text, length);
+		shown[length] = '\0';
+		return length;
+	}
+	length = length ? length : 1;
+	for (size_t i = 0; i < length; i++)
+		snprintf(shown + 4 * i, 5, "\\x%02x", (unsigned char)text[i]);
+	return length;
+}
+
+void text_escape(char *to, size_t size, const char *text)
+{
+	size_t used = 0, whole = 0; /* bytes written; those that leave room for "..." */
+	while (*text) {
+		char shown[17];
+		text += show(shown, text);
+		size_t length = strlen(shown);
+		if (used + length + 1 > size) {
+			snprintf(to + whole, size - whole, "...");
+			return;
+		}
+		memcpy(to + used, shown, length);
+		used += length;
+		if (used + 4 <= size)
+			whole = used;
+	}
+	to[used] = '\0';
+}
+
+void text_word(char *to, size_t size, const char *text)
+{
+	text_escape(to, size, text);
+	for (; *to; to++)
+		if (*to == ' ')
+			*to = '_';
+}
+
+size_t text_columns(const char *text)
+{
+	uint32_t point;
+	size_t columns = 0, length;
+	for (; *text && (length = decode(text, &point)) > 0; text += length)
+		columns += columns_of(point);
+	return columns;
+}
+
+/* A character that does not fit the alphabet is a '?' in each of its columns. */
+static void append(char *to, size_t size, const char *at, size_t length, uint32_t point,
+		   bool unicode)
+{
+	size_t used = strlen(to);
+	bool same = unicode || point < 0x80;
+	if (same && used + length < size)
+		snprintf(to + used, size - used, "%.*s", (int)length, at);
+	else if (!same && used + 3 <= size)
+		snprintf(to + used, size - used, "%.*s", (int)columns_of(point), "??");
+}
+
+void text_fit(char *to, size_t size, const char *text, size_t columns, bool unicode)
+{
+	size_t total = text_columns(text), at = 0, length;
+	size_t head = total, tail = total; /* columns [head, tail) are left out */
+	if (total > columns) {
+		head = columns / 2;
+		tail = total - (columns > head ? columns - head - 1 : 0);
+	}
+	bool cut = false;
+	uint32_t point;
+	*to = '\0';
+	for (; *text && (length = decode(text, &point)) > 0; text += length) {
+		size_t next = at + columns_of(point);
+		if (next <= head || at >= tail)
+			append(to, size, text, length, point, unicode);
+		else if (!cut)
+			append(to, size, unicode ? "…" : "~", unicode ? 3 : 1, '~',
+			       true);
+		cut = cut || next > head;
+		at = next;
+	}
+}
+
+/* ---- fibers and what they are called ---- */
+
+static int by_id(const void *a, const void *b)
+{
+	const struct fiber_name *left = a, *right = b;
+	return (left->id > right->id) - (left->id < right->id);
+}
+
+static int gather(struct fiber_table *table, const struct names *names,
+		  const struct trace_record *record)
+{
+	const struct schema_event *event = &names->file->schema.events[record->type];
+	bool fiber = strcmp(event->fields[PLACE_FIBER].type, "fiber") == 0;
+	bool peer = strcmp(event->fields[PLACE_PEER].type, "fiber") == 0;
+	if (fiber && record->fiber &&
+	    fiber_table_index(table, record->fiber) == FIBER_NONE)
+		return -ENOMEM;
+	if (peer && record->peer &&
+	    fiber_table_index(table, record->peer) == FIBER_NONE)
+		return -ENOMEM;
+	return 0;
+}
+
+/* Every fiber of every record, in the order they are met. */
+static int gather_all(struct fiber_table *table, const struct names *names)
+{
+	const struct trace_file *file = names->file;
+	int error = 0;
+	for (uint32_t s = 0; s < trace_file_segments(file); s++) {
+		const struct trace_record *records = trace_file_records(file, s);
+		for (uint64_t i = 0; !error && i < file->heads[s]; i++)
+			error = gather(table, names, &records[i]);
+	}
+	return error;
+}
+
+static int list(struct names *names)
+{
+	struct fiber_table table;
+	fiber_table_init(&table, 1); /* only the numbers matter */
+	int error = gather_all(&table, names);
+	if (!error)
+		names->fibers = calloc((size_t)table.count + 1, sizeof *names->fibers);
+	if (!names->fibers) {
+		fiber_table_free(&table);
+		return -ENOMEM;
+	}
+	names->count = table.count;
+	for (size_t i = 0; i < names->count; i++)
+		names->fibers[i].id = table.fibers[i];
+	fiber_table_free(&table);
+	qsort(names->fibers, names->count, sizeof *names->fibers, by_id);
+	return 0;
+}
+
+static struct fiber_name *find(const struct names *names, uint32_t id)
+{
+	struct fiber_name key = {.id = id};
+	return names->count > 0 ? bsearch(&key, names->fibers, names->count,
+					  sizeof *names->fibers, by_id)
+				: NULL;
+}
+
+static void name(struct names *names, const struct trace_record *record)
+{
+	struct fiber_name *fiber = find(names, record->fiber);
+	bool entry = record->type == TRACE_CREATE;
+	const char *text = trace_file_string(
+		names->file, entry ? record->value >> 32 : record->value & 0xFFFFFFFFu);
+	if (!fiber || !*text || (entry && *fiber->text))
+		return;
+	text_escape(fiber->text, sizeof fiber->text, text);
+}
+
+/* The CREATE records fill only what no NAME record filled before. */
+static void name_all(struct names *names, uint8_t type)
+{
+	const struct trace_file *file = names->file;
+	for (uint32_t s = 0; s < trace_file_segments(file); s++) {
+		const struct trace_record *records = trace_file_records(file, s);
+		for (uint64_t i = 0; i < file->heads[s]; i++)
+			if (records[i].type == type)
+				name(names, &records[i]);
+	}
+}
+
+static int by_text(const void *a, const void *b)
+{
+	return strcmp((*(struct fiber_name *const *)a)->text,
+		      (*(struct fiber_name *const *)b)->text);
+}
+
+/* "echo" and "echo" become "echo 7" and "echo 8". */
+static void number(struct fiber_name *fiber)
+{
+	char text[NAME_SIZE - 16]; /* leaves room for a space and ten digits */
+	text_escape(text, sizeof text, fiber->text);
+	snprintf(fiber->text, sizeof fiber->text, "%s %" PRIu32, text, fiber->id);
+}
+
+static int tell_apart(struct names *names)
+{
+	struct fiber_name **sorted = malloc((names->count + 1) * sizeof *sorted);
+	if (!sorted)
+		return -ENOMEM;
+	for (size_t i = 0; i < names->count; i++)
+		sorted[i] = &names->fibers[i];
+	qsort(sorted, names->count, sizeof *sorted, by_text);
+	for (size_t i = 0, next; i < names->count; i = next) {
+		for (next = i + 1; next < names->count; next++)
+			if (strcmp(sorted[i]->text, sorted[next]->text) != 0)
+				break;
+		for (size_t k = i; next - i > 1 && k < next; k++)
+			number(sorted[k]);
+	}
+	free(sorted);
+	return 0;
+}
+
+static void name_the_rest(struct names *names)
+{
+	for (size_t i = 0; i < names->count; i++) {
+		struct fiber_name *fiber = &names->fibers[i];
+		fiber->idle = fiber->id >= TRACE_IDLE_FIBERS;
+		if (*fiber->text)
+			continue;
+		snprintf(fiber->text, sizeof fiber->text, "%s %" PRIu32,
+			 fiber->idle ? "idle" : "fiber",
+			 fiber->idle ? fiber->id - TRACE_IDLE_FIBERS : fiber->id);
+	}
+}
+
+int names_open(struct names *names, const struct trace_file *file)
+{
+	*names = (struct names){.file = file};
+	int error = list(names);
+	if (!error) {
+		name_all(names, TRACE_NAME);
+		name_all(names, TRACE_CREATE);
+		name_the_rest(names);
+		error = tell_apart(names);
+	}
+	if (error)
+		names_close(names);
+	return error;
+}
+
+void names_close(struct names *names)
+{
+	free(names->fibers);
+	*names = (struct names){0};
+}
+
+const struct fiber_name *names_get(const struct names *names, uint32_t id)
+{
+	return find(names, id);
+}
+
+const char *names_of(const struct names *names, uint32_t id)
+{
+	const struct fiber_name *fiber = names_get(names, id);
+	return fiber ? fiber->text : "nobody";
+}
+
+const struct fiber_name *names_find(const struct names *names, const char *text)
+{
+	for (size_t i = 0; i < names->count; i++) {
+		char word[NAME_SIZE];
+		text_word(word, sizeof word, names->fibers[i].text);
+		if (strcmp(text, names->fibers[i].text) == 0 || strcmp(text, word) == 0)
+			return &names->fibers[i];
+	}
+	return NULL;
+}
+
+/* ---- a step in words ---- */
+
+void names_count(FILE *out, uint64_t count, const char *one, const char *many)
+{
+	fprintf(out, "%" PRIu64 " %s", count, count == 1 ? one : many);
+}
+
+static void tell_bytes(FILE *out, uint64_t bytes)
+{
+	if (bytes > 0 && bytes % (1u << 20) == 0)
+		fprintf(out, "%" PRIu64 " MiB", bytes >> 20);
+	else if (bytes > 0 && bytes % (1u << 10) == 0)
+		fprintf(out, "%" PRIu64 " KiB", bytes >> 10);
+	else
+		names_count(out, bytes, "byte", "bytes");
+}
+
+static void tell_text(const struct names *names, uint64_t string, FILE *out)
+{
+	char text[256];
+	text_escape(text, sizeof text, trace_file_string(names->file, string));
+	fprintf(out, "\"%s\"", text);
+}
+
+/* ", in play", the function that recorded it. */
+static void tell_function(const struct names *names, const struct trace_record *record,
+			  FILE *out)
+{
+	const struct trace_site_entry *site =
+		trace_file_site(names->file, record->site);
+	char function[128];
+	text_escape(function, sizeof function,
+		    site ? trace_file_string(names->file, site->function) : "");
+	if (*function)
+		fprintf(out, ", in %s", function);
+}
+
+static void tell_switch(const struct names *names, const struct trace_record *record,
+			FILE *out)
+{
+	const char *reason =
+		schema_choice_text(&names->file->schema, "leave", record->arg);
+	const char *previous = names_of(names, record->peer);
+	uint64_t used = record->value >> 32;
+	fprintf(out, "%s leaves for %s%s (", previous, names_of(names, record->fiber),
+		record->arg == TRACE_leave_FINISH ? " for good" : "");
+	if (reason)
+		fprintf(out, "%s)", reason);
+	else
+		fprintf(out, "reason %u)", record->arg);
+	if (used == 0 || record->arg == TRACE_leave_FINISH)
+		return;
+	fputs("; ", out);
+	tell_bytes(out, used);
+	fprintf(out, " of %s's stack stay%s in use", previous, used == 1 ? "s" : "");
+}
+
+/* Whether a fiber is called after what it runs: its name may be cut or have a number
+ * behind. */
+static bool says_entry(const char *name, const char *entry)
+{
+	size_t length = strlen(entry);
+	return strncmp(name, entry, length < NAME_SIZE / 2 ? length : NAME_SIZE / 2) ==
+	       0;
+}
+
+static void tell_create(const struct names *names, const struct trace_record *record,
+			FILE *out)
+{
+	const char *child = names_of(names, record->fiber);
+	uint64_t stack_size = record->value & 0xFFFFFFFFu;
+	char entry[NAME_SIZE];
+	text_escape(entry, sizeof entry,
+		    trace_file_string(names->file, record->value >> 32));
+	if (record->peer)
+		fprintf(out, "%s creates %s", names_of(names, record->peer), child);
+	else
+		fprintf(out, "%s is created", child);
+	if (*entry && !says_entry(child, entry))
+		fprintf(out, ", which is to run %s", entry);
+	if (stack_size > 0) {
+		fputs(", with a stack of ", out);
+		tell_bytes(out, stack_size);
+	}
+}
+
+static void tell_mark(const struct names *names, const struct trace_record *record,
+		      FILE *out)
+{
+	fprintf(out, "%s notes ",
+		record->fiber ? names_of(names, record->fiber) : "the program");
+	tell_text(names, record->value & 0xFFFFFFFFu, out);
+	if (record->value >> 32)
+		fprintf(out, " %" PRIu64, record->value >> 32);
+	tell_function(names, record, out);
+}
+
+static void tell_field(const struct names *names, const struct schema_field *field,
+		       uint64_t value, FILE *out)
+{
+	char text[32];
+	text_escape(text, sizeof text, field->name);
+	const char *choice =
+		schema_choice_text(&names->file->schema, field->type, (uint8_t)value);
+	fprintf(out, ", %s ", text);
+	if (strcmp(field->type, "fiber") == 0)
+		fputs(names_of(names, (uint32_t)value), out);
+	else if (strcmp(field->type, "string") == 0)
+		tell_text(names, value, out);
+	else if (strcmp(field->type, "bytes") == 0)
+		tell_bytes(out, value);
+	else if (choice && value < 256)
+		fputs(choice, out);
+	else
+		fprintf(out, "%" PRIu64, value);
+}
+
+/* An event that is newer than this file: what the trace's own schema says of it. */
+static void tell_any(const struct names *names, const struct trace_record *record,
+		     FILE *out)
+{
+	const struct schema_event *event = &names->file->schema.events[record->type];
+	char text[128];
+	if (!event->known) {
+		fprintf(out, "an event of the unknown type %u", record->type);
+		return;
+	}
+	text_escape(text, sizeof text, event->name);
+	fputs(text, out);
+	for (int place = 0; place < PLACES; place++)
+		if (*event->fields[place].name &&
+		    strcmp(event->fields[place].type, "sequence") != 0)
+			tell_field(
+				names, &event->fields[place],
+				schema_value(event, (enum schema_place)place, record),
+				out);
+	text_escape(text, sizeof text, event->sentence);
+	fprintf(out, ": %s", text);
+}
+
+void names_tell(const struct names *names, const struct trace_step *step, FILE *out)
+{
+	const struct trace_record *record = step->record;
+	const char *fiber = names_of(names, record->fiber);
+	if (record->type == TRACE_SWITCH) {
+		tell_switch(names, record, out);
+	} else if (record->type == TRACE_CREATE) {
+		tell_create(names, record, out);
+	} else if (record->type == TRACE_FINISH) {
+		fprintf(out, "%s's function returns", fiber);
+		if (record->value >> 32) {
+			fputs("; at most ", out);
+			tell_bytes(out, record->value >> 32);
+			fputs(" of its stack were in use at a switch", out);
+		}
+	} else if (record->type == TRACE_NAME) {
+		fprintf(out, "fiber %" PRIu32 " is named %s", record->fiber, fiber);
+	} else if (record->type == TRACE_WORKER_START) {
+		fprintf(out, "worker %" PRIu32 " starts, running %s", step->worker,
+			fiber);
+	} else if (record->type == TRACE_WORKER_STOP) {
+		fprintf(out, "worker %" PRIu32 " stops; it ran %s last", step->worker,
+			fiber);
+	} else if (record->type == TRACE_MARK) {
+		tell_mark(names, record, out);
+	} else {
+		tell_any(names, record, out);
+	}
+}

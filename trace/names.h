@@ -1,0 +1,77 @@
+/* names.h: what fibers are called, and one step of a run in words.
+ *
+ * A trace numbers its fibers. People read names: the one a NAME record gives, else the
+ * entry of the CREATE record, else "fiber 7". Where two fibers would be called the
+ * same, each has its number behind it, "echo 7". A worker's own context is "idle 0".
+ *
+ * A name comes from the traced program and may hold anything. What this file hands out
+ * is valid UTF-8 of bounded length that cannot move a cursor or turn the direction of a
+ * line.
+ *
+ * Includes: trace. */
+#ifndef WEFT_TRACE_NAMES_H
+#define WEFT_TRACE_NAMES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "trace/merge.h"
+#include "trace/reader.h"
+
+#define NAME_SIZE 64 /* bytes of a name with its NUL */
+
+struct fiber_name {
+	uint32_t id;
+	bool idle;            /* a worker's own context */
+	char text[NAME_SIZE]; /* never empty */
+};
+
+struct names {
+	const struct trace_file *file;
+	struct fiber_name
+		*fibers; /* every fiber that a record speaks of, sorted by id */
+	size_t count;
+};
+
+/* Finds every fiber of `file`, which must outlive `names`. -ENOMEM leaves nothing to
+ * close. */
+int names_open(struct names *names, const struct trace_file *file);
+void names_close(struct names *names);
+
+/* The fiber with that id, or NULL for 0 and for one that no record speaks of. Its index
+ * is its distance from names->fibers. */
+const struct fiber_name *names_get(const struct names *names, uint32_t id);
+
+/* The name of that fiber; "nobody" for one that names_get does not find. */
+const char *names_of(const struct names *names, uint32_t id);
+
+/* The fiber called `text`, as it is shown or as text_word writes it; NULL if there is
+ * none. */
+const struct fiber_name *names_find(const struct names *names, const char *text);
+
+/* Writes what happened at `step` as a sentence without a full stop: "main creates
+ * ping". */
+void names_tell(const struct names *names, const struct trace_step *step, FILE *out);
+
+/* Writes "1 switch" or "3 switches". */
+void names_count(FILE *out, uint64_t count, const char *one, const char *many);
+
+/* Copies `text` into to[size]. A byte that is not part of a visible character becomes
+ * \xNN; what does not fit ends in "...". */
+void text_escape(char *to, size_t size, const char *text);
+
+/* Copies `text`, escaped, with a _ for each space: a single word for facts and rules.
+ */
+void text_word(char *to, size_t size, const char *text);
+
+/* How many columns of a terminal the escaped `text` takes. */
+size_t text_columns(const char *text);
+
+/* Copies the escaped `text` into to[size], shortened in the middle to `columns`, so
+ * that both the start and a number at the end can be read. Without `unicode` all of it
+ * is ASCII. */
+void text_fit(char *to, size_t size, const char *text, size_t columns, bool unicode);
+
+#endif

@@ -1,0 +1,158 @@
+"""The command. Exit codes: 0 drawn; 2 usage; 3 the trace or another file cannot be read;
+4 a tool is missing, and what can be done without it is done; 5 a picture cannot be written."""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import sys
+from pathlib import Path
+from typing import Callable
+
+from . import lanes, model, page, plot, reader, stacks, switches, window
+
+USAGE, UNREADABLE, MISSING, UNWRITABLE = 2, 3, 4, 5
+PICTURES = {
+    "switches": "Who ran when, and who handed over to whom?",
+    "stacks": "How deep is each stack when it is left?",
+    "workers": "What did the cores do?",
+    "fibers": "Why did this take long?",
+}
+
+
+class Failure(Exception):
+    """Ends the command with `code` and one line."""
+
+    def __init__(self, code: int, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> None:
+        raise Failure(USAGE, f"{message}; --help shows what can be asked")
+
+
+def steps(words: str) -> tuple[int | None, int | None]:
+    try:
+        return window.parse(words)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def arguments(words: list[str]) -> argparse.Namespace:
+    parser = Parser(prog="weft_viz", description="Draws the pictures of a trace.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    every = commands.add_parser("all", help="every picture, and index.html")
+    every.add_argument("trace")
+    every.add_argument("--out", required=True, type=Path, help="the directory to fill")
+    every.add_argument("--title", default="A run, step by step")
+    every.add_argument("--chapter", default="")
+    every.add_argument("--root", type=Path, help="where the source files lie")
+    for name, what in (("check", "the verdict"), ("story", "the story"),
+                       ("lanes", "the terminal's lanes")):
+        every.add_argument(f"--{name}", type=Path, metavar="FILE", help=f"{what}, as text")
+    for name, question in PICTURES.items():
+        one = commands.add_parser(name, help=question)
+        one.add_argument("trace")
+        one.add_argument("out", type=Path)
+    for command in commands.choices.values():
+        command.add_argument("--steps", type=steps, default=(None, None), metavar="A:B")
+    return parser.parse_args(words)
+
+
+def read(path: str) -> model.Model:
+    try:
+        return model.build(reader.read_trace(path))
+    except reader.TraceError as error:
+        raise Failure(UNREADABLE, str(error)) from None
+
+
+def read_text(path: Path) -> str:
+    try:
+        return path.read_text("utf-8", "replace")
+    except OSError as error:
+        raise Failure(UNREADABLE, f"{path}: cannot be read: {error.strerror}") from None
+
+
+def write(path: Path, data: bytes) -> None:
+    try:
+        path.write_bytes(data)
+    except OSError as error:
+        raise Failure(UNWRITABLE, f"{path}: cannot be written: {error.strerror}") from None
+
+
+def draw_switches(built: model.Model, shown: window.Window, out: Path, link: str) -> bytes:
+    """Also writes the dot text beside `out`: it needs no tool."""
+    text, drawn = switches.switches(built, shown, link)
+    write(out.with_suffix(".dot"), text.encode())
+    return switches.draw(text, drawn)
+
+
+def draw(name: str, built: model.Model, shown: window.Window, out: Path, link: str = "") -> bytes:
+    simple: dict[str, Callable[[model.Model, window.Window], bytes]] = {
+        "stacks": stacks.stacks, "workers": lanes.workers, "fibers": lanes.fibers}
+    picture = simple[name](built, shown) if name in simple else \
+        draw_switches(built, shown, out, link)
+    write(out, picture)
+    return picture
+
+
+def chosen(built: model.Model, options: argparse.Namespace) -> window.Window:
+    try:
+        return window.window(built, options.steps)
+    except ValueError as error:
+        raise Failure(USAGE, str(error)) from None
+
+
+def run_one(options: argparse.Namespace) -> int:
+    built = read(options.trace)
+    try:
+        draw(options.command, built, chosen(built, options), options.out)
+    except plot.MissingTool as error:
+        raise Failure(MISSING, f"{options.out} {error}") from None
+    return 0
+
+
+def run_all(options: argparse.Namespace) -> int:
+    built = read(options.trace)
+    shown = chosen(built, options)
+    texts = [(anchor, heading, read_text(path)) for anchor, heading, path in (
+        ("story", "The story", options.story), ("lanes", "In the terminal", options.lanes),
+        ("check", "The check", options.check)) if path]
+    try:
+        options.out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Failure(UNWRITABLE, f"{options.out}: cannot be made: {error.strerror}") from None
+    pictures, code = [], 0
+    for name, question in PICTURES.items():
+        out = options.out / f"{name}.svg"
+        try:
+            pictures.append(page.Picture(name, question,
+                                         draw(name, built, shown, out, "index.html")))
+        except plot.MissingTool as error:
+            out.unlink(missing_ok=True)  # an older run's
+            pictures.append(page.Picture(name, question, None, f"it {error}"))
+            say(f"{out} {error}")
+            code = MISSING
+    content = page.Content(options.title, built, pictures, texts, options.chapter, options.root)
+    write(options.out / "index.html", page.html(content).encode())
+    return code
+
+
+def say(line: str) -> None:
+    print("weft_viz:", model.printable_line(line), file=sys.stderr)
+
+
+def main(words: list[str]) -> int:
+    try:
+        options = arguments(words)
+        return run_all(options) if options.command == "all" else run_one(options)
+    except Failure as failure:
+        say(str(failure))
+        return failure.code
+
+
+if __name__ == "__main__":
+    gc.disable()  # a short life of many small objects, none of them garbage
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,122 @@
+"""The records of all workers in one order, by the rule of trace/merge.h.
+
+Sequences decide, not the clock: a record comes after those before it in its segment and after
+those with smaller sequence numbers of the fibers it belongs to. Of the records that may come
+next, the one with the smallest tick does. A tick that would go back is carried forward. A
+record that can never come next is let through by tick and marked as forced.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from .reader import Record, Trace
+
+
+class Step(NamedTuple):
+    number: int  # from 0
+    worker: int
+    tick: int  # the record's, or a later one
+    record: Record
+    forced: bool
+
+
+@dataclass
+class Merged:
+    steps: list[Step] = field(default_factory=list)
+    repairs: int = 0  # ticks carried forward
+    forced: int = 0
+
+
+class Memberships:
+    """Which fibers a record belongs to, and as their how manyth record. Fiber 0 is nobody; a
+    fiber that is its own peer has the record once."""
+
+    def __init__(self, trace: Trace) -> None:
+        self._places = {e.number: e.sequence_place for e in trace.schema.events.values()}
+
+    def of(self, record: Record) -> list[tuple[int, int]]:
+        result = [(record.fiber, record.sequence)] if record.fiber else []
+        place = self._places.get(record.type)
+        if place and record.peer not in (0, record.fiber):
+            half = record.value >> 32 if place == "high" else record.value & 0xFFFFFFFF
+            result.append((record.peer, half))
+        return result
+
+
+class Queue:
+    """The part of a segment that is not merged yet."""
+
+    def __init__(self, order: int, worker: int, records: list[Record]) -> None:
+        self.order, self.worker, self._records, self._next = order, worker, records, 0
+
+    def first(self) -> Record | None:
+        return self._records[self._next] if self._next < len(self._records) else None
+
+    def take(self) -> Record:
+        self._next += 1
+        return self._records[self._next - 1]
+
+
+class Merger:
+    """Each queue that has a first record is in `_ready`, or waits for one fiber."""
+
+    def __init__(self, trace: Trace) -> None:
+        self._memberships = Memberships(trace)
+        self._queues = [Queue(i, s.worker, s.records) for i, s in enumerate(trace.segments)]
+        self._ready: list[tuple[int, int]] = []  # tick, index of the queue
+        self._waiting: dict[int, list[Queue]] = defaultdict(list)  # by fiber
+        self._last: dict[int, int] = defaultdict(int)  # the number of each fiber's last record
+        self._merged = Merged()
+
+    def _place(self, queue: Queue) -> None:
+        record = queue.first()
+        if record is None:
+            return
+        for fiber, number in self._memberships.of(record):
+            if number != self._last[fiber] + 1:
+                self._waiting[fiber].append(queue)
+                return
+        heapq.heappush(self._ready, (record.tick, queue.order))
+
+    def _emit(self, queue: Queue, forced: bool) -> None:
+        merged, record = self._merged, queue.take()
+        last = merged.steps[-1].tick if merged.steps else 0
+        merged.repairs += record.tick < last
+        merged.forced += forced
+        merged.steps.append(Step(len(merged.steps), queue.worker, max(last, record.tick), record,
+                                 forced))
+        again = [queue]
+        for fiber, number in self._memberships.of(record):
+            self._last[fiber] = number
+            again += self._waiting.pop(fiber, [])
+        for other in again:
+            self._place(other)
+
+    def _take_forced(self) -> Queue | None:
+        stuck = [(q.first().tick, q.order, fiber) for fiber, queues in self._waiting.items()
+                 for q in queues]
+        if not stuck:
+            return None
+        _, order, fiber = min(stuck)
+        queue = self._queues[order]
+        self._waiting[fiber].remove(queue)
+        return queue
+
+    def merge(self) -> Merged:
+        for queue in self._queues:
+            self._place(queue)
+        while True:
+            if self._ready:
+                self._emit(self._queues[heapq.heappop(self._ready)[1]], False)
+            elif queue := self._take_forced():
+                self._emit(queue, True)
+            else:
+                return self._merged
+
+
+def merge(trace: Trace) -> Merged:
+    return Merger(trace).merge()
