@@ -21,7 +21,11 @@ count() {
 	/^FAILED \(/ { line = $0; gsub(/[^0-9]+/, " ", line); n = split(line, parts, " ")
 	               for (i = 1; i <= n; i++) bad += parts[i] }
 	/^[0-9]+ passed, [0-9]+ failed/ { passed += $1; failed += $3 }
-	END { print passed + ran - bad, failed + bad }' "$1"
+	/^ok / { oks++ }
+	END {
+		if (!passed && !ran && !failed) passed = oks
+		print passed + ran - bad, failed + bad
+	}' "$1"
 }
 
 # part NAME COMMAND...

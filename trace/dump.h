@@ -5,16 +5,17 @@
  * or hexadecimal after 0x. What is left out has the value that is given here, so that
  * six lines can be a trace.
  *
- *   weft-trace-text 1                    the first line
- *   header KEY=NUMBER...                 the keys are the fields of struct trace_header
- *   schema "LINE"                        a line of the schema, where it is not this
- * build's region NAME offset=N size=N          NAME: schema (no size), sites, strings
- *   string "TEXT"                        one more string
- *   site event=E file=S line=N function=S     one more site; they are numbered from 1
- *   segment WORKER KEY=NUMBER...         offset, capacity, os_thread, claimed,
- * clean_close, dropped file size=N                          where it is not the end of
- * the last segment bytes OFFSET HEX                     up to 32 bytes that nothing
- * above describes WORKER TICK EVENT FIELD=VALUE...     a record
+ *   weft-trace-text 1                       the first line
+ *   header KEY=NUMBER...                    fields of struct trace_header
+ *   schema "LINE"                           of the schema, if it is not this build's
+ *   region NAME offset=N size=N             NAME: schema (no size), sites, strings
+ *   string "TEXT"                           one more string
+ *   site event=E file=S line=N function=S   one more site; numbered from 1
+ *   segment WORKER KEY=NUMBER...            offset, capacity, os_thread, claimed,
+ *                                           clean_close, dropped
+ *   file size=N                             if not the end of the last segment
+ *   bytes OFFSET HEX                        up to 32 that nothing above describes
+ *   WORKER TICK EVENT FIELD=VALUE...        a record
  *
  * A record's fields have their names from the schema. The value of a choice is its
  * text; that of a string is the string itself, or its id. The fields of struct

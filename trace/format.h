@@ -49,7 +49,8 @@ struct trace_header {
 	_Atomic uint64_t
 		lost_strings; /* strings and sites for which there was no room */
 	char unused[512 - 112];
-	uint64_t segment_offset[TRACE_SEGMENTS_MAX]; /* 0 for one that is not there */
+	uint64_t segment_offset[TRACE_SEGMENTS_MAX]; /* multiples of 64; 0 from
+							`segments` on */
 	char unused_end[TRACE_HEADER_SIZE - 512 - 8 * TRACE_SEGMENTS_MAX];
 };
 

@@ -28,8 +28,8 @@ struct request {
 };
 
 struct option {
-	const char *name, *commands; /* which commands take it */
-	const char *value;           /* what follows it, or NULL */
+	const char *name, *command; /* which command takes it */
+	const char *value;          /* what follows it, or NULL */
 	bool (*set)(struct request *request, const char *value);
 };
 
@@ -344,32 +344,40 @@ static int complain_of_operands(const struct request *request)
 
 /* ---- reading the words ---- */
 
+/* The option that `word` is for this command, or NULL; *value is what follows a =, or
+ * NULL. */
+static const struct option *find_option(const struct request *request, const char *word,
+					const char **value)
+{
+	size_t length = strcspn(word, "=");
+	*value = word[length] ? word + length + 1 : NULL;
+	for (size_t i = 0; i < OPTIONS; i++)
+		if (strlen(options[i].name) == length &&
+		    memcmp(word, options[i].name, length) == 0 &&
+		    strcmp(options[i].command, request->command->name) == 0)
+			return &options[i];
+	return NULL;
+}
+
 /* Reads the option at words[*at] and its value, and moves *at to the last word of it.
  */
 static int read_option(struct request *request, char **words, int *at)
 {
-	const char *word = words[*at];
-	for (size_t i = 0; i < OPTIONS; i++) {
-		const struct option *option = &options[i];
-		size_t length = strlen(option->name);
-		const char *value = word[length] == '=' ? word + length + 1 : NULL;
-		if (strncmp(word, option->name, length) != 0 ||
-		    (word[length] && !value) ||
-		    strcmp(option->commands, request->command->name) != 0)
-			continue;
-		if (!option->value && value)
-			return complain("%s takes no value", option->name);
-		if (option->value && !value)
-			value = words[*at + 1] ? words[++*at] : "";
-		if (!option->set(request, value))
-			return complain(
-				"%s %s: a whole number is needed%s", option->name,
+	const struct command *command = request->command;
+	const char *value;
+	const struct option *option = find_option(request, words[*at], &value);
+	if (!option)
+		return complain("%s does not take %s; usage: weft-trace %s %s",
+				command->name, words[*at], command->name,
+				command->operands);
+	if (!option->value && value)
+		return complain("%s takes no value", option->name);
+	if (option->value && !value)
+		value = words[*at + 1] ? words[++*at] : "";
+	if (!option->set(request, value))
+		return complain("%s %s: a whole number is needed%s", option->name,
 				value, option->set == set_width ? ", at least 20" : "");
-		return EXIT_HOLDS;
-	}
-	return complain("%s does not take %s; usage: weft-trace %s %s",
-			request->command->name, word, request->command->name,
-			request->command->operands);
+	return EXIT_HOLDS;
 }
 
 /* After -- nothing is an option; - alone is an operand. */

@@ -30,7 +30,9 @@ struct trace {
 	int fd;           /* open until trace_close */
 	_Atomic int lock; /* for the fields below and the string and site regions */
 	uint32_t claimed; /* segments given out */
-	uint32_t sites_known; /* sites in the file */
+	uint32_t sites_known;  /* sites in the file */
+	const char *last_file; /* of the site written last, and its string */
+	uint32_t last_file_id;
 	struct trace_segment *segments[TRACE_SEGMENTS_MAX];
 };
 
@@ -403,12 +405,23 @@ static const struct trace_site *find_site(uint32_t number)
 	return site;
 }
 
+/* Under trace->lock. The sites of a source file share one string: they often come in a
+ * row, and then their file is the same literal. */
+static uint32_t append_file(struct trace *trace, const char *file)
+{
+	if (file != trace->last_file) {
+		trace->last_file = file;
+		trace->last_file_id = append_string(trace, file);
+	}
+	return trace->last_file_id;
+}
+
 /* Under trace->lock. */
 static void append_site(struct trace *trace, const struct trace_site *site)
 {
 	struct trace_site_entry *entries = at(trace, trace->header->sites.offset);
 	entries[trace->sites_known++] = (struct trace_site_entry){
-		.file = append_string(trace, site->file),
+		.file = append_file(trace, site->file),
 		.function = append_string(trace, site->function),
 		.line = site->line,
 		.event = site->event,

@@ -13,8 +13,7 @@
  *
  * States of a segment:
  *
- *   free -- trace_claim --> claimed -- records --> full: later records are counted as
- * dropped
+ *   free -- trace_claim --> claimed -- trace_write --> full: more are counted as dropped
  *
  * A NULL trace or segment is a trace that is off: every function takes it and does
  * nothing.

@@ -13,6 +13,7 @@
 
 #define STACK_SIZE 65536
 #define ROUNDS_MAX 200
+#define ROUNDS     3 /* unless the environment says ROUNDS=n */
 #define HITS       3
 
 struct player {
@@ -72,8 +73,8 @@ static _Noreturn void finish(struct player *self)
  * back. */
 static void rally(struct player *self, long depth)
 {
-	_Alignas(16) char signature[48] = {
-		0}; /* cleared by stores that need alignment */
+	/* Cleared by stores that demand an aligned address. */
+	_Alignas(16) char signature[48] = {0};
 	snprintf(signature, sizeof signature, "%s at depth %ld", self->name, depth);
 	for (long count = 1; count <= HITS; count++) {
 		context_hold(count); /* in a register that the switch must keep */

@@ -26,7 +26,8 @@ int system_remove(const char *path)
 
 int system_open(const char *path)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	/* O_NONBLOCK: so that a FIFO answers at once; files do not know it. */
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	return fd < 0 ? -errno : fd;
 }
 
@@ -45,8 +46,8 @@ int system_file_size(int fd, uint64_t *size)
 static bool over_file_size_limit(uint64_t size)
 {
 	struct rlimit limit;
-	return getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY &&
-	       size > limit.rlim_cur;
+	return getrlimit(RLIMIT_FSIZE, &limit) == 0 &&
+	       limit.rlim_cur != RLIM_INFINITY && size > limit.rlim_cur;
 }
 
 int system_reserve(int fd, uint64_t size)

@@ -6,13 +6,10 @@
  *
  * States, and who makes each transition:
  *
- *              context_init                 context_switch(from x, to this)
- *   (storage) --------------> parked(fresh) ------------------------------> running
- *   (a thread) -------------------------------------------------------------> running
- *              context_adopt                                               |   ^
- *                                         context_switch(from this, to x)  v   |  back
- * to this parked running -- context_leave(from this, to x) --> left for good: its stack
- * may be used again
+ *   (storage) -- context_init --> parked, fresh -- context_switch(x, this) --> running
+ *   (a thread) -- context_adopt --> running
+ *   running -- context_switch(this, x) --> parked -- context_switch(x, this) --> running
+ *   running -- context_leave(this, x) --> gone: its stack may be used again
  *
  * A context runs on one thread at a time, and may be resumed on another than it parked
  * on.
@@ -55,8 +52,7 @@ struct context {
 	void *sp;         /* as its caller will find it; saved registers lie below it */
 	void *fp;         /* the frame pointer register */
 	void (*pc)(void); /* where to go on */
-	struct annotation
-		annotation; /* what sanitizers must be told; empty without them */
+	struct annotation annotation; /* what sanitizers are told */
 };
 
 /* What crosses from the stack that is left to the next: two words, in two registers. */

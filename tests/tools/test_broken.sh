@@ -37,8 +37,12 @@ echo 'asan stack-overflow' >chapters/01-first/broken/freed/expect
 expect 'another report' 1 'heap-use-after-free' sh $script 1 freed
 echo 'demo: number 9' >chapters/01-first/broken/number/expect
 expect 'another line' 1 'demo: number 8' sh $script 1 number
-echo 'came out' >chapters/01-first/broken/number/expect
-expect 'words from the middle' 1 'not as promised' sh $script 1 number
+sed 's/"demo: number/"no demo: number/' chapters/01-first/demo.c >changed
+cp chapters/01-first/demo.c kept
+cp changed chapters/01-first/demo.c
+echo 'demo: number 8' >chapters/01-first/broken/number/expect
+expect 'words from the middle of a line' 1 'not as promised' sh $script 1 number
+cp kept chapters/01-first/demo.c
 echo '# nothing' >chapters/01-first/broken/number/expect
 expect 'no promise' 2 'promises nothing' sh $script 1 number
 echo 'invariant 3' >chapters/01-first/broken/invariant/expect
@@ -78,6 +82,28 @@ echo 'exit 1' >chapters/01-first/broken/fickle/expect
 echo 'It breaks once.' >chapters/01-first/broken/fickle/why
 expect 'a variant that is caught now and then' 1 'fickle (exit 1): ' sh $script selftest 1 3
 said 'fails the self-test' '5 passed, 1 failed'
+
+# The trace of the first run is not taken for that of the second, which leaves none.
+rm -r chapters/01-first/broken/*
+mkdir chapters/01-first/broken/traceless
+cat >chapters/01-first/broken/traceless/change.patch <<END
+--- a/trace/trace.c
++++ b/trace/trace.c
+@@ -5,7 +5,8 @@
+ 
+ void trace_note(const char *line)
+ {
+-	const char *path = getenv("WEFT_TRACE");
++	const char *path = rename("traced", "untraced") == 0 ? getenv("WEFT_TRACE") : NULL;
++	line = "broken 3";
+ 	FILE *file = path ? fopen(path, "a") : NULL;
+ 	if (!file)
+ 		return;
+END
+echo 'invariant 3' >chapters/01-first/broken/traceless/expect
+echo 'It traces once.' >chapters/01-first/broken/traceless/why
+touch traced
+expect 'a trace of an earlier run' 1 'traceless (invariant 3): 1 of 2' sh $script selftest 1 2
 rm -r chapters/01-first/broken/*
 expect 'a self-test of nothing' 1 '0 passed' sh $script selftest 1
 

@@ -33,6 +33,9 @@ that 'the first work is still aside' grep -q mine work/1.2.old.1/start.c
 patch -s -p1 -d work/1.2 <$exercises/2/solution.patch
 expect 'a solution' 0 'exercise 1.2 solved' sh $script check 1.2
 mkdir 'my work'
+sed 's/seven is %d/and seven is %d or so/' work/1.2/start.c >'my work/start.c'
+expect 'a line that only contains the words' 1 'exercise 1.2: 3 of 4 hold' \
+	sh $script check 1.2 'my work'
 cp work/1.2/start.c 'my work/'
 expect 'a folder of its own' 0 'exercise 1.2 solved' sh $script check 1.2 'my work'
 echo 'int;' >'my work/start.c'

@@ -87,20 +87,32 @@ static const struct {
 	{{"help", "check"}, "none for \"check\""},
 };
 
+/* Runs the words and returns what they wrote to standard error, the caller's to free.
+ */
+static char *complaint_of(const char *const *words, int *code)
+{
+	size_t size;
+	const char *path = in_directory("errors");
+	int saved = dup(2);
+	cr_assert_geq(saved, 0);
+	cr_assert(freopen(path, "w", stderr));
+	*code = tool(words[0], words[1], words[2], words[3]);
+	fflush(stderr);
+	cr_assert_geq(dup2(saved, 2), 0);
+	close(saved);
+	return read_whole(path, &size);
+}
+
 Test(command, wrong_words_get_one_line)
 {
 	for (size_t i = 0; i < sizeof wrong_words / sizeof wrong_words[0]; i++) {
-		char line[400] = "";
-		const char *const *words = wrong_words[i].words;
-		FILE *errors = freopen(in_directory("errors"), "w+", stderr);
-		cr_assert(errors);
-		int code = tool(words[0], words[1], words[2], words[3]);
-		rewind(errors);
-		cr_assert(fgets(line, sizeof line, errors));
-		cr_assert_eq(code, EXIT_USAGE, "%s", line);
-		cr_assert(strstr(line, wrong_words[i].complaint), "\"%s\" lacks \"%s\"",
-			  line, wrong_words[i].complaint);
-		cr_assert_eq(fgetc(errors), EOF, "more than one line");
+		int code;
+		char *text = complaint_of(wrong_words[i].words, &code);
+		cr_assert_eq(code, EXIT_USAGE, "%s", text);
+		cr_assert(strstr(text, wrong_words[i].complaint), "\"%s\" lacks \"%s\"",
+			  text, wrong_words[i].complaint);
+		cr_assert_eq(strchr(text, '\n'), text + strlen(text) - 1, "%s", text);
+		free(text);
 	}
 }
 

@@ -363,6 +363,9 @@ Test(facts, of_an_empty_trace)
 	made_close(&made);
 	cr_expect_eq(facts_value(&made.file, "switches.yield", &value), 0);
 	cr_expect_eq(value, 0);
+	value = 1;
+	cr_expect_eq(facts_value(&made.file, "workers", &value), 0);
+	cr_expect_eq(value, 0);
 	cr_expect_eq(facts_value(&made.file, "records", &value), 0);
 	cr_expect_eq(value, 2); /* the writer's two anchors */
 	made_free(&made);

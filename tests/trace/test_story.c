@@ -242,6 +242,39 @@ Test(story, two_workers)
 		"finished.\n");
 }
 
+/* The same two fibers go round on one worker and then on the other: two lines. */
+Test(story, turns_stay_on_one_worker)
+{
+	struct made made;
+	made_open(&made, 2, 50);
+	made_start(&made, 0, 1);
+	made_start(&made, 1, 3);
+	for (uint32_t i = 0; i < 28; i++)
+		made_switch(&made, i / 14, 1 + i % 2, 2 - i % 2, TRACE_leave_YIELD, 0);
+	expect_story(&made, 0,
+		     "   0.0 us  worker 0 starts, running fiber 1\n"
+		     "   0.0 us  worker 0: fiber 1 and fiber 2 alternate 14 times, "
+		     "until 0.0 us\n"
+		     "   0.0 us  worker 1 starts, running fiber 3\n"
+		     "   0.0 us  worker 1: fiber 1 and fiber 2 alternate 14 times, "
+		     "until 0.0 us\n"
+		     "In all: 28 switches on 2 workers in 0.0 us.\n");
+}
+
+/* Forty of the steps that are left out would have shared a line. */
+Test(story, what_is_left_out_is_counted_in_steps)
+{
+	struct made made;
+	made_game(&made, 20);
+	expect_story(&made, 4,
+		     "   0.0 us  worker 0 starts, running main\n"
+		     "   0.0 us  fiber 1 is named main\n"
+		     "           ... 48 steps are left out here ...\n"
+		     "   5.4 us  worker 0 stops; it ran main last\n"
+		     "In all: 44 switches on 1 worker in 5.4 us; 2 fibers created, 2 "
+		     "finished.\n");
+}
+
 Test(story, an_empty_trace)
 {
 	struct made made;

@@ -146,8 +146,8 @@ def values(axes: Any, wave: Wave, low: float, high: float, top: int, room: float
         level = used
         x = max((start + end) / 2, low + widest / 2 / pixel)
         x = min(x, high - widest / 2 / pixel)
-        axes.text(x, used + top * (-13 if under else 6) / room, f"{used:,}", size=size, color=svg.INK, ha="center",
-                  va="baseline")
+        axes.text(x, used + top * (-13 if under else 6) / room, f"{used:,}", size=size,
+                  color=svg.INK, ha="center", va="baseline")
 
 
 TOP, AXIS, GAP = 12, 40, 18

@@ -10,7 +10,7 @@ import subprocess
 from dataclasses import dataclass, field
 
 from . import lanes, svg
-from .model import AFTER, PARKED, READY, Create, Model, Run, Switch, count
+from .model import AFTER, FINISHED, PARKED, READY, Create, Model, Run, Switch, count
 from .plot import MissingTool
 from .reader import Site
 from .window import Window
@@ -20,7 +20,7 @@ COLUMNS_MAX = 24
 DOT_MAX = 64 * 1024
 SECONDS_MAX = 5
 ROW, GAP = 30, 7  # between rows; between a row's line and the boxes on either side
-HEADER = 40
+HEADER = 52
 FONT_SIZE = 11
 FIGURE_SPACE = "\u2007"  # as wide as a digit
 LIFE = {READY: svg.ORANGE, PARKED: svg.GREY}
@@ -83,11 +83,12 @@ class Plan:
         return HEADER + (passed + (0.5 if on_row else 0)) * ROW
 
     def span(self, run: Run) -> tuple[float, float]:
-        """Top and bottom of its box."""
-        top = self.y(max(run.start, self.window.first))
-        bottom = self.y(min(run.end, self.window.last)) if run.reason or \
-            run.end > self.window.last else self.height - ROW / 2
-        return top + GAP, max(bottom - GAP, top + GAP + 6)
+        """Top and bottom of its box, which a window may cut off."""
+        cut_above = run.start < self.window.first
+        cut_below = run.end > self.window.last or not run.reason
+        top = HEADER - 10 if cut_above else self.y(run.start) + GAP
+        bottom = self.height - ROW / 2 if cut_below else self.y(run.end) - GAP
+        return top, max(bottom, top + 6)
 
 
 # ---- what to draw ----
@@ -137,8 +138,7 @@ def allowed(candidate: Plan) -> bool:
 
 def part(model: Model, window: Window, some: list[Row], near: list[Run], link: str) -> Plan:
     """`window` with its rows; `near` holds at least its runs."""
-    runs = [r for r in near if window.meets(r.start, r.end)
-            and not (r.start == window.last and r.start > window.first and r.end > window.last)]
+    runs = [r for r in near if window.meets(r.start, r.end)]
     shown = {r.fiber for r in runs} | {r.create.child for r in some if r.create}
     shown |= {f for r in some if r.switch for f in (r.switch.previous, r.switch.next)}
     columns = {f: i for i, f in enumerate(f for f in model.fibers if f in shown)}
@@ -204,7 +204,8 @@ def dot(drawn: Plan) -> str:
         f'  node [shape=box fixedsize=true margin=0 labelloc=t fontname="sans-serif" '
         f'fontsize={FONT_SIZE} fontcolor="{svg.INK}"];\n'
         f'  edge [color="{svg.INK}" arrowsize=0.6];\n',
-        frame(drawn), *headers(drawn), *row_texts(drawn), *boxes(drawn), *lifelines(drawn), *arrows(drawn),
+        frame(drawn), *headers(drawn), *row_texts(drawn), *boxes(drawn), *lifelines(drawn),
+        *arrows(drawn),
         "}\n",
     ])
 
@@ -216,7 +217,7 @@ def frame(drawn: Plan) -> str:
 
 
 def headers(drawn: Plan) -> list[str]:
-    return [node(f"fiber_{f}", drawn.x(f), HEADER / 2, shape="none",
+    return [node(f"fiber_{f}", drawn.x(f), 20, shape="none",
                  width=inches(drawn.pitch), height=inches(16), fontsize=12,
                  label=quote(svg.fit(drawn.model.fibers[f].label, drawn.pitch - 6, 12)))
             for f in drawn.columns]
@@ -226,7 +227,7 @@ def row_texts(drawn: Plan) -> list[str]:
     lines, width = [], drawn.gutter - svg.MARGIN
     digits = max((len(f"{row.step:,}") for row in drawn.rows), default=0)
     for i, row in enumerate(drawn.rows):
-        number = f"{row.step:,}".rjust(digits, FIGURE_SPACE)
+        number = f"{row.step:,}".ljust(digits, FIGURE_SPACE)
         label = quote(f"{number}   {row.text}")[:-1] + '\\l"'
         lines.append(node(f"row_{i}", svg.MARGIN + width / 2, drawn.y(row.step), shape="none",
                           width=inches(width), height=inches(16), fontcolor=f'"{svg.SOFT}"',
@@ -286,13 +287,22 @@ def lifelines(drawn: Plan) -> list[str]:
             state = AFTER.get(before.reason, PARKED)
             lines.append(life(f"run_{before.number}", after, x, drawn.span(before)[1], drawn,
                               state))
+        if own and own[-1].end <= drawn.window.last and own[-1].reason not in ("", "stop"):
+            lines.append(life(f"run_{own[-1].number}", None, x, drawn.span(own[-1])[1], drawn,
+                              AFTER.get(own[-1].reason, PARKED)))
+        elif fiber in born and not own:
+            i, row = born[fiber]
+            lines.append(life(f"create_{i}", None, x, drawn.y(row.step), drawn, READY))
     return lines
 
 
-def life(start: str, after: Run, x: float, y: float, drawn: Plan, state: str) -> str:
-    line = path([(x, y), (x, drawn.span(after)[0])], arrow=False)
-    return edge(start, f"run_{after.number}", line, dir="none", penwidth="2",
-                color=f'"{LIFE.get(state, svg.FAINT)}"', tooltip=f'"{state}"')
+def life(start: str, after: Run | None, x: float, y: float, drawn: Plan, state: str) -> str:
+    """From y to the next run, or to the end of the picture. Nothing for a finished fiber."""
+    if state == FINISHED:
+        return ""
+    end = drawn.span(after)[0] if after else drawn.height - ROW / 2
+    return edge(start, f"run_{after.number}" if after else "frame", path([(x, y), (x, end)], False),
+                dir="none", penwidth="2", color=f'"{LIFE[state]}"', tooltip=f'"{state}"')
 
 
 def arrows(drawn: Plan) -> list[str]:

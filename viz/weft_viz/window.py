@@ -27,8 +27,8 @@ class Window:
         """Nothing when all is shown."""
         if self.whole(model):
             return []
-        return [f"Steps {self.first:,} to {self.last:,} of {model.first:,} to {model.last:,}; the others are "
-                "left out (--steps A:B shows another window)."]
+        return [f"Steps {self.first:,} to {self.last:,} of {model.first:,} to {model.last:,}; the "
+                "others are left out (--steps A:B shows another window)."]
 
 
 def parse(text: str) -> tuple[int | None, int | None]:
