@@ -14,6 +14,7 @@
 
 #define FACT_SIZE 160 /* bytes of a fact's name with its NUL */
 
+/* Of a fixed size, so that facts can be sorted in place. */
 struct fact {
 	char name[FACT_SIZE];
 	uint64_t value;
@@ -29,6 +30,7 @@ struct facts {
 	uint64_t *from, *to, *stack;       /* of each fiber, by its index in names */
 };
 
+/* The order of strcmp(3) is the same in every locale. */
 static int by_name(const void *a, const void *b)
 {
 	return strcmp(((const struct fact *)a)->name, ((const struct fact *)b)->name);
@@ -50,6 +52,7 @@ static void settle(struct facts *facts)
 	facts->count = kept;
 }
 
+/* Merging first keeps a million marks of one text from taking a million facts. */
 static bool make_room(struct facts *facts)
 {
 	if (facts->count < facts->room)
@@ -92,6 +95,7 @@ static size_t index_of(const struct facts *facts, uint32_t id)
 	return fiber ? (size_t)(fiber - facts->names.fibers) : facts->names.count;
 }
 
+/* Counts one record under its event, its fibers and its text. */
 static void count_record(struct facts *facts, const struct trace_record *record)
 {
 	size_t fiber = index_of(facts, record->fiber);
@@ -111,6 +115,7 @@ static void count_record(struct facts *facts, const struct trace_record *record)
 	}
 }
 
+/* A worker is a segment with a WORKER_START: helper threads record too. */
 static void count_segments(struct facts *facts)
 {
 	uint64_t workers = 0, records = 0;
@@ -126,6 +131,7 @@ static void count_segments(struct facts *facts)
 	add(facts, "records", "", records);
 }
 
+/* The choices and events are those of the file's own schema. */
 static void add_by_number(struct facts *facts)
 {
 	const struct schema *schema = &facts->file->schema;
@@ -157,6 +163,7 @@ static void add_by_fiber(struct facts *facts)
 	add(facts, "largest_stack", "", largest);
 }
 
+/* What the trace says of itself. The repairs are known once a merge has come to its end. */
 static void add_health(struct facts *facts)
 {
 	const struct trace_file *file = facts->file;
@@ -199,6 +206,7 @@ static int find_facts(struct facts *facts, const struct trace_file *file)
 	return facts->error;
 }
 
+/* Also after find_facts has failed half way. */
 static void free_facts(struct facts *facts)
 {
 	free(facts->from);

@@ -13,6 +13,7 @@ struct field {
 	const char *meaning;
 };
 
+/* A field's place and size are asked of the compiler. */
 #define FIELD(type, member, meaning)                                                   \
 	{                                                                              \
 #member, offsetof(struct type, member),                                \
@@ -120,6 +121,7 @@ static const struct {
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
+/* One struct: a test demands that its rows leave no byte out. */
 static void write_fields(FILE *out, const char *title, const struct field *fields,
 			 size_t count)
 {
@@ -132,6 +134,7 @@ static void write_fields(FILE *out, const char *title, const struct field *field
 			fields[i].size, fields[i].name, fields[i].meaning);
 }
 
+/* Large numbers are masks and first values, which people read in hexadecimal. */
 static void write_constants(FILE *out)
 {
 	fputs("### Constants\n\n| name | value | what it is |\n|---|---:|---|\n", out);
@@ -160,6 +163,7 @@ static void write_events(FILE *out)
 	}
 }
 
+/* A kind's lines are neighbours in events.def. */
 static void write_choices(FILE *out)
 {
 	for (size_t i = 0; i < COUNT(choices); i++) {

@@ -10,11 +10,10 @@
  * States of a fiber, and the event that makes each transition:
  *
  *   absent -- CREATE --> new -- SWITCH to it --> running -- SWITCH, yield --> ready
- *                               WORKER_START        |------ SWITCH, finish -> ended
- *                                                   |------ SWITCH, other --> waiting
- *                                                   '------ WORKER_STOP ----> ended
- *   ready, waiting -- SWITCH to it --> running              ended -- next step -->
- * absent
+ *                               WORKER_START        |------ SWITCH, finish -> finished
+ *                                                   |------ SWITCH, other --> parked
+ *                                                   '------ WORKER_STOP ----> finished
+ *   ready, parked -- SWITCH to it --> running     finished -- next step --> absent
  *
  * Rejected: columns that stand for several steps each. Where fibers take turns, and
  * they mostly do, every such column says "all of them". */
@@ -32,7 +31,7 @@
 #define LABEL_LEAST    4  /* columns of a name in a narrow terminal */
 #define NAMES_A_WORKER 6  /* as many names are listed of those a worker ran */
 
-enum state { ABSENT, NEW, RUNNING, READY, WAITING, ENDED, STATES };
+enum state { ABSENT, NEW, RUNNING, READY, PARKED, FINISHED, STATES };
 
 /* Colours are those of the 256 that come nearest to Okabe and Ito's, which people who
  * see colours differently can tell apart. */
@@ -40,11 +39,12 @@ static const struct look {
 	const char *unicode, *ascii, *text;
 	int color;
 } looks[STATES] = {
-	[ABSENT] = {" ", " ", "", 0},           [NEW] = {"░", ":", "new", 246},
-	[RUNNING] = {"█", "=", "running", 36},  [READY] = {"╌", "-", "ready", 178},
-	[WAITING] = {"·", ".", "waiting", 166}, [ENDED] = {"┤", "|", "ended", 246},
+	[ABSENT] = {" ", " ", "", 0},          [NEW] = {"░", ":", "new", 246},
+	[RUNNING] = {"█", "=", "running", 36}, [READY] = {"╌", "-", "ready", 178},
+	[PARKED] = {"·", ".", "parked", 166},  [FINISHED] = {"┤", "|", "finished", 246},
 };
 
+/* What is drawn of one fiber at one step. */
 struct cell {
 	uint8_t state; /* enum state */
 	char worker;   /* the letter of the worker it runs on */
@@ -106,6 +106,7 @@ static size_t flow_words(const struct lanes *lanes, size_t at, const char *text)
 	return at;
 }
 
+/* One line of the text around the picture, or as many as the width makes of it. */
 static void flow_line(const struct lanes *lanes, const char *text)
 {
 	(void)flow_words(lanes, 0, text);
@@ -114,6 +115,7 @@ static void flow_line(const struct lanes *lanes, const char *text)
 
 /* ---- the steps ---- */
 
+/* A FINISH is none: its fiber still runs until the switch that follows. */
 static bool is_step(const struct trace_record *record)
 {
 	return record->type == TRACE_SWITCH || record->type == TRACE_CREATE ||
@@ -127,23 +129,27 @@ static char letter(uint32_t worker)
 	return worker < sizeof letters - 1 ? letters[worker] : '+';
 }
 
+/* names->count stands for nobody: the last element of `now` and `ran`. */
 static size_t index_of(const struct lanes *lanes, uint32_t id)
 {
 	const struct fiber_name *fiber = names_get(lanes->names, id);
 	return fiber ? (size_t)(fiber - lanes->names->fibers) : lanes->names->count;
 }
 
+/* A fiber that yields can go on at once. One that leaves to start another, or parks, goes
+ * on when somebody switches to it. */
 static enum state left(uint8_t reason)
 {
 	return reason == TRACE_leave_YIELD    ? READY
-	       : reason == TRACE_leave_FINISH ? ENDED
-					      : WAITING;
+	       : reason == TRACE_leave_FINISH ? FINISHED
+					      : PARKED;
 }
 
+/* Notes the new state and what follows from it. */
 static void become(struct lanes *lanes, size_t fiber, enum state state, uint32_t worker)
 {
 	lanes->now[fiber] = (struct cell){(uint8_t)state, letter(worker)};
-	if (state == ENDED)
+	if (state == FINISHED)
 		lanes->ended = fiber;
 	if (state == RUNNING)
 		lanes->ran[worker * (lanes->names->count + 1) + fiber] = true;
@@ -154,7 +160,7 @@ static void follow(struct lanes *lanes, const struct trace_step *step)
 {
 	const struct trace_record *record = step->record;
 	size_t fiber = index_of(lanes, record->fiber);
-	if (lanes->now[lanes->ended].state == ENDED)
+	if (lanes->now[lanes->ended].state == FINISHED)
 		lanes->now[lanes->ended].state = ABSENT;
 	if (record->type == TRACE_SWITCH) {
 		become(lanes, index_of(lanes, record->peer), left(record->arg),
@@ -163,7 +169,7 @@ static void follow(struct lanes *lanes, const struct trace_step *step)
 	} else {
 		enum state state = record->type == TRACE_CREATE         ? NEW
 				   : record->type == TRACE_WORKER_START ? RUNNING
-									: ENDED;
+									: FINISHED;
 		become(lanes, fiber, state, step->worker);
 	}
 }
@@ -187,6 +193,7 @@ static void fill_column(struct lanes *lanes, size_t column)
 		*cell = row == LANES_MAX ? sum_up(lanes, row) : lanes->now[row];
 }
 
+/* A step outside of head and tail changes the states and is not drawn. */
 static void draw_step(struct lanes *lanes, const struct trace_step *step)
 {
 	follow(lanes, step);
@@ -221,6 +228,7 @@ static void pass(struct lanes *lanes,
 
 /* ---- the layout ---- */
 
+/* How many of the names are fibers; workers' own contexts have no lane. */
 static size_t count_fibers(const struct names *names)
 {
 	size_t fibers = names->count;
@@ -229,6 +237,7 @@ static size_t count_fibers(const struct names *names)
 	return fibers;
 }
 
+/* The name of a lane, as much of it as the labels' width allows. */
 static void label_of(const struct lanes *lanes, size_t row, char *to, size_t size)
 {
 	size_t rest = count_fibers(lanes->names) - row;
@@ -240,6 +249,7 @@ static void label_of(const struct lanes *lanes, size_t row, char *to, size_t siz
 	text_fit(to, size, text, lanes->label, lanes->terminal->unicode);
 }
 
+/* Labels take what the longest needs, and never more than a quarter of the width. */
 static void lay_out(struct lanes *lanes)
 {
 	size_t fibers = count_fibers(lanes->names);
@@ -287,11 +297,13 @@ static void end_color(const struct lanes *lanes)
 		fputs("\x1b[0m", lanes->out);
 }
 
+/* The column that stands for the steps between head and tail. */
 static bool is_gap(const struct lanes *lanes, size_t column)
 {
 	return lanes->head < lanes->tail && column == lanes->head;
 }
 
+/* Neighbours of one state share a colour: the picture stays small where it is stored. */
 static void draw_run(const struct lanes *lanes, const struct cell *cells, size_t count)
 {
 	enum state state = (enum state)cells->state;
@@ -303,6 +315,7 @@ static void draw_run(const struct lanes *lanes, const struct cell *cells, size_t
 		end_color(lanes);
 }
 
+/* The blanks of an absent fiber are written only where something follows them. */
 static void draw_row(const struct lanes *lanes, size_t row)
 {
 	const struct cell *cells = lanes->cells + row * lanes->columns;
@@ -329,6 +342,7 @@ static void draw_row(const struct lanes *lanes, size_t row)
 	fputc('\n', lanes->out);
 }
 
+/* Explains the signs that are in the picture, and no others. */
 static void draw_legend(const struct lanes *lanes)
 {
 	bool seen[STATES] = {false};
@@ -420,6 +434,7 @@ static void draw(const struct lanes *lanes)
 			tell_worker(lanes, worker);
 }
 
+/* Follows the run a second time, now with the cells laid out, and draws them. */
 static void make_picture(struct lanes *lanes)
 {
 	size_t fibers = lanes->names->count + 1;

@@ -169,7 +169,7 @@ static const struct command commands[] = {
 	{"story", "FILE [--lines N]", "tell what happened, a line an event", 1, 1,
 	 run_story},
 	{"lanes", "FILE [--ascii|--unicode] [--width N] [--color|--no-color]",
-	 "draw what each worker ran", 1, 1, run_lanes},
+	 "draw which fiber ran when", 1, 1, run_lanes},
 	{"facts", "FILE", "count: one name and number a line", 1, 1, run_facts},
 	{"rules", "FILE RULE...", "test rules; see help rules", 2, OPERANDS_MAX,
 	 run_rules},

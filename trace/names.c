@@ -32,10 +32,12 @@ static size_t decode(const char *text, uint32_t *point)
 	return bad ? 0 : length;
 }
 
+/* Code points, both ends included. */
 struct range {
 	uint32_t first, last;
 };
 
+/* The tables are short: a search from the start is quick enough for names. */
 static bool within(const struct range *ranges, size_t count, uint32_t point)
 {
 	for (size_t i = 0; i < count; i++)
@@ -168,6 +170,8 @@ static int by_id(const void *a, const void *b)
 	return (left->id > right->id) - (left->id < right->id);
 }
 
+/* The fibers of one record. The schema says which fields name one: also an event that is
+ * newer than this file counts. */
 static int gather(struct fiber_table *table, const struct names *names,
 		  const struct trace_record *record)
 {
@@ -196,6 +200,7 @@ static int gather_all(struct fiber_table *table, const struct names *names)
 	return error;
 }
 
+/* The numbers of all fibers, sorted, as yet without a name. */
 static int list(struct names *names)
 {
 	struct fiber_table table;
@@ -215,6 +220,7 @@ static int list(struct names *names)
 	return 0;
 }
 
+/* names_get, for those who fill names in. */
 static struct fiber_name *find(const struct names *names, uint32_t id)
 {
 	struct fiber_name key = {.id = id};
@@ -223,6 +229,7 @@ static struct fiber_name *find(const struct names *names, uint32_t id)
 				: NULL;
 }
 
+/* Takes the name that a record gives. The last NAME of a fiber counts, and the first CREATE. */
 static void name(struct names *names, const struct trace_record *record)
 {
 	struct fiber_name *fiber = find(names, record->fiber);
@@ -260,6 +267,8 @@ static void number(struct fiber_name *fiber)
 	snprintf(fiber->text, sizeof fiber->text, "%s %" PRIu32, text, fiber->id);
 }
 
+/* Sorts by name, so that fibers of one name are neighbours. Numbers are given only after all
+ * names are known: one name may become another's name and number. */
 static int tell_apart(struct names *names)
 {
 	struct fiber_name **sorted = malloc((names->count + 1) * sizeof *sorted);
@@ -279,6 +288,7 @@ static int tell_apart(struct names *names)
 	return 0;
 }
 
+/* Fibers that no record names, and the workers' own contexts. */
 static void name_the_rest(struct names *names)
 {
 	for (size_t i = 0; i < names->count; i++) {
@@ -342,6 +352,7 @@ void names_count(FILE *out, uint64_t count, const char *one, const char *many)
 	fprintf(out, "%" PRIu64 " %s", count, count == 1 ? one : many);
 }
 
+/* A stack of 65536 bytes is one of 64 KiB; 65537 bytes stay 65537. */
 static void tell_bytes(FILE *out, uint64_t bytes)
 {
 	if (bytes > 0 && bytes % (1u << 20) == 0)
@@ -352,6 +363,7 @@ static void tell_bytes(FILE *out, uint64_t bytes)
 		names_count(out, bytes, "byte", "bytes");
 }
 
+/* A string of the program's, quoted, and cut where it is longer than a line. */
 static void tell_text(const struct names *names, uint64_t string, FILE *out)
 {
 	char text[256];
@@ -372,6 +384,8 @@ static void tell_function(const struct names *names, const struct trace_record *
 		fprintf(out, ", in %s", function);
 }
 
+/* What stays in use is the point of a switch: the leaver's calls wait on its stack. At its
+ * end there is nothing left to say about that. */
 static void tell_switch(const struct names *names, const struct trace_record *record,
 			FILE *out)
 {
@@ -421,6 +435,7 @@ static void tell_create(const struct names *names, const struct trace_record *re
 	}
 }
 
+/* A count of 0 is one the program did not give. */
 static void tell_mark(const struct names *names, const struct trace_record *record,
 		      FILE *out)
 {
@@ -432,6 +447,7 @@ static void tell_mark(const struct names *names, const struct trace_record *reco
 	tell_function(names, record, out);
 }
 
+/* One field by its type; what no type explains is a number. */
 static void tell_field(const struct names *names, const struct schema_field *field,
 		       uint64_t value, FILE *out)
 {

@@ -30,6 +30,7 @@
 
 struct judge;
 
+/* A rule's form is its grammar and its judge. */
 struct form {
 	const char *keyword; /* the first word; "" for a comparison of facts */
 	const char *shape;
@@ -58,12 +59,14 @@ struct judge {
 
 /* ---- verdicts ---- */
 
+/* Broken, with no record to show for it. */
 static void break_rule(struct judge *judge, const char *why)
 {
 	judge->verdict = EXIT_BROKEN;
 	snprintf(judge->why, sizeof judge->why, "%s", why);
 }
 
+/* Broken by that step. */
 static void break_at(struct judge *judge, const struct trace_step *step,
 		     const char *why)
 {
@@ -89,6 +92,7 @@ static void each_step(struct judge *judge, void *state,
 
 /* ---- fibers in rules ---- */
 
+/* "main, ping, pong": what a misspelt name could have been. */
 static void list_names(const struct names *names, char *to, size_t size)
 {
 	size_t used = 0;
@@ -125,6 +129,7 @@ static const struct fiber_name *fiber_of(struct judge *judge, size_t word)
 
 /* ---- holds ---- */
 
+/* The checker's own answer becomes the lines below the verdict. */
 static void judge_holds(struct judge *judge)
 {
 	size_t length;
@@ -143,11 +148,13 @@ static void judge_holds(struct judge *judge)
 
 /* ---- after A comes B ---- */
 
+/* The two fibers of a rule about switches between them. */
 struct after {
 	const struct fiber_name *from, *to;
 	uint64_t seen;
 };
 
+/* A finished fiber has to go somewhere: its last switch is not judged. */
 static bool look_after(struct judge *judge, void *state, const struct trace_step *step)
 {
 	struct after *after = state;
@@ -214,6 +221,7 @@ struct order {
 	bool over;
 };
 
+/* The place of a fiber in the cycle; order->count for one that has none. */
 static size_t place_of(const struct order *order, uint32_t id)
 {
 	size_t place = 0;
@@ -222,6 +230,8 @@ static size_t place_of(const struct order *order, uint32_t id)
 	return place;
 }
 
+/* The cycle may be entered anywhere, and then each switch goes to the next in it. Switches
+ * of all workers count, in their merged order. */
 static bool look_order(struct judge *judge, void *state, const struct trace_step *step)
 {
 	struct order *order = state;
@@ -276,6 +286,7 @@ struct marks {
 	bool first, second; /* seen */
 };
 
+/* Words of a rule are compared as they are; a mark's number does not matter. */
 static bool look_mark(struct judge *judge, void *state, const struct trace_step *step)
 {
 	struct marks *marks = state;
@@ -310,6 +321,7 @@ static void judge_mark(struct judge *judge)
 
 static const char *const operators[] = {"==", "!=", "<", "<=", ">", ">="};
 
+/* The second character of an operator is an = or the end. */
 static bool compare(uint64_t left, const char *operator, uint64_t right)
 {
 	bool equal = left == right, less = left < right;
@@ -346,6 +358,7 @@ static bool find_value(struct judge *judge, size_t word, uint64_t *value)
 	return false;
 }
 
+/* The answer has the numbers that were compared. */
 static void judge_facts(struct judge *judge)
 {
 	const struct rule *rule = judge->rule;
@@ -485,6 +498,7 @@ static bool read_rule(struct rule *rule, const char *line, FILE *out)
 	return false;
 }
 
+/* A file of rules may have blank lines and comments. */
 static bool is_rule(const char *line)
 {
 	line += strspn(line, " \t\r\n");
@@ -526,6 +540,7 @@ static void weigh_loss(struct judge *judge)
 		 "the trace has lost %" PRIu64 " of its records", dropped);
 }
 
+/* From the record to the line of source that wrote it. */
 static void tell_site(const struct judge *judge)
 {
 	const struct trace_site_entry *site =
@@ -542,6 +557,7 @@ static void tell_site(const struct judge *judge)
 		site->line);
 }
 
+/* The step's number is its place in the merged order, from 0. */
 static void tell_step(const struct judge *judge)
 {
 	const struct trace_step *step = &judge->step;
@@ -555,6 +571,7 @@ static void tell_step(const struct judge *judge)
 	tell_site(judge);
 }
 
+/* Lines of the checker, indented under the verdict. */
 static void tell_details(const struct judge *judge)
 {
 	for (const char *line = judge->details; line && *line;) {
@@ -566,6 +583,7 @@ static void tell_details(const struct judge *judge)
 	}
 }
 
+/* A verdict is one line; what proves it stands below it. */
 static void tell_verdict(const struct judge *judge, const char *line)
 {
 	char shown[2 * WORD_SIZE];

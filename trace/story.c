@@ -56,6 +56,7 @@ struct story {
 	uint64_t turns_start; /* its first tick, once something is folded */
 };
 
+/* Nanoseconds since the first step told: a trace is opened some time before anything runs. */
 static uint64_t ns_of(const struct story *story, uint64_t tick)
 {
 	const struct trace_file *file = story->names->file;
@@ -64,6 +65,7 @@ static uint64_t ns_of(const struct story *story, uint64_t tick)
 
 /* ---- lines ---- */
 
+/* The fraction is cut, not rounded: no step seems to come before an earlier one. */
 static void write_time(struct story *story, uint64_t ns, int width)
 {
 	const struct unit *unit = story->unit;
@@ -74,6 +76,7 @@ static void write_time(struct story *story, uint64_t ns, int width)
 		unit->decimals, fraction / scale, unit->name);
 }
 
+/* Stands once, where the lines are missing, in the column of the sentences. */
 static void write_left_out(struct story *story)
 {
 	if (!story->out || story->left_out == 0)
@@ -102,6 +105,7 @@ static bool begin_line(struct story *story, uint64_t tick, uint64_t steps)
 	return true;
 }
 
+/* With more than one worker, each line says whose step it is. */
 static void tell_step(struct story *story, const struct trace_step *step)
 {
 	uint8_t type = step->record->type;
@@ -114,6 +118,8 @@ static void tell_step(struct story *story, const struct trace_step *step)
 	fputc('\n', story->out);
 }
 
+/* The held switches from the first on are one round after another: the leavers of the first
+ * `period` of them are those who take turns. */
 static void tell_turns(struct story *story, size_t period, uint64_t switches,
 		       uint64_t last_tick)
 {
@@ -140,6 +146,7 @@ static void tell_turns(struct story *story, size_t period, uint64_t switches,
 
 /* ---- turns ---- */
 
+/* The bytes in use may differ from round to round; who, to whom and why may not. */
 static bool same_switch(const struct trace_record *a, const struct trace_record *b)
 {
 	return a->fiber == b->fiber && a->peer == b->peer && a->arg == b->arg;
@@ -164,6 +171,7 @@ static size_t find_cycle(const struct story *story, size_t *period)
 	return story->held_count;
 }
 
+/* Forgets the `count` oldest of the held switches. */
 static void drop(struct story *story, size_t count)
 {
 	story->held_count -= count;
@@ -171,6 +179,7 @@ static void drop(struct story *story, size_t count)
 		story->held_count * sizeof *story->held);
 }
 
+/* Drops a whole round, so that what stays begins at the same place in the cycle. */
 static void fold(struct story *story, size_t period)
 {
 	if (story->folded == 0)
@@ -203,6 +212,7 @@ static void settle(struct story *story, bool all)
 	}
 }
 
+/* settle leaves at least one place free. */
 static void hold(struct story *story, const struct trace_step *step)
 {
 	story->held[story->held_count++] = *step;
@@ -211,6 +221,7 @@ static void hold(struct story *story, const struct trace_step *step)
 
 /* ---- passes ---- */
 
+/* What the totals and the choice of lines and units need. */
 static void count_step(struct story *story, const struct trace_step *step)
 {
 	uint8_t type = step->record->type;
@@ -250,6 +261,7 @@ static void pass(struct story *story)
 	trace_merge_close(merge);
 }
 
+/* The last time decides: all lines have the same unit. */
 static void choose_unit(struct story *story)
 {
 	static const struct unit units[] = {
@@ -267,6 +279,7 @@ static void choose_unit(struct story *story)
 	story->digits = digits < 4 ? 4 : digits;
 }
 
+/* With a bound, one line of it is the one that says what is left out. */
 static void choose_lines(struct story *story, uint64_t bound)
 {
 	story->head = story->tail = story->lines;
@@ -298,6 +311,7 @@ static void tell_totals(struct story *story)
 	fputs(".\n", out);
 }
 
+/* Why the story may be incomplete, each reason in a sentence. */
 static void tell_health(const struct story *story)
 {
 	const struct trace_file *file = story->names->file;

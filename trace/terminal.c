@@ -10,6 +10,7 @@
 #define WIDTH_USUAL 80
 #define WIDTH_MOST  200 /* a longer line is hard to follow */
 
+/* Unset and empty are the same to all who ask here. */
 static const char *environment(const char *name)
 {
 	const char *value = getenv(name);
@@ -32,6 +33,7 @@ static int find_width(void)
 	return width > WIDTH_MOST ? WIDTH_MOST : (int)width;
 }
 
+/* Systems write it in either way: C.UTF-8, en_US.utf8. */
 static bool names_utf8(const char *locale)
 {
 	for (; *locale; locale++)
@@ -51,6 +53,7 @@ static bool speaks_unicode(void)
 	return false;
 }
 
+/* https://no-color.org: any value that is not empty asks for none. */
 void terminal_detect(struct terminal *terminal)
 {
 	terminal->width = find_width();

@@ -101,6 +101,24 @@ try_variant() {
 	shows_as_promised
 }
 
+# What the reader should see of a bug that was caught: the demo's own words, or the checker's
+# report of the promised invariant, from its heading to the empty line after it.
+show_evidence() {
+	case $expected in
+	invariant\ *)
+		EXPECTED="$expected is broken" awk '
+			index($0, ENVIRON["EXPECTED"]) == 1 { inside = 1; print "" }
+			inside && NF == 0 { exit }
+			inside' "$out/check.txt" | wrap 4
+		;;
+	demo:\ *)
+		echo
+		cat "$out/output.txt"
+		;;
+	esac
+	echo
+}
+
 show_variant() {
 	select_variant "$1"
 	build_variant || exit 1
@@ -108,6 +126,7 @@ show_variant() {
 	if try_variant; then
 		echo "caught as promised: $expected"
 		wrap 0 <"$variant/why"
+		show_evidence
 	else
 		status=1
 		echo "not as promised: expected $expected, but"

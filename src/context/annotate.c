@@ -13,7 +13,7 @@
 #endif
 #endif
 #if !defined(VALGRIND_STACK_REGISTER)
-#define VALGRIND_STACK_REGISTER(start, end) 0u
+#define VALGRIND_STACK_REGISTER(start, end) ((void)(start), (void)(end), 0u)
 #define VALGRIND_STACK_DEREGISTER(id)       ((void)(id))
 #endif
 

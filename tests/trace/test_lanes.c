@@ -31,7 +31,7 @@ Test(lanes, a_short_run)
 		     "ping   ░░█·█╌█╌█┤\n"
 		     "pong    ░░█╌█╌█┤\n"
 		     "\n"
-		     "░ new  █ running  ╌ ready  · waiting  ┤ ended\n");
+		     "░ new  █ running  ╌ ready  · parked  ┤ finished\n");
 	expect_lanes(&made, ascii60,
 		     "Which fiber ran when? A column is a step, not a length of\n"
 		     "time.\n"
@@ -40,7 +40,7 @@ Test(lanes, a_short_run)
 		     "ping   ::=.=-=-=|\n"
 		     "pong    ::=-=-=|\n"
 		     "\n"
-		     ": new  = running  - ready  . waiting  | ended\n");
+		     ": new  = running  - ready  . parked  | finished\n");
 	made_free(&made);
 }
 
@@ -57,7 +57,7 @@ Test(lanes, more_steps_than_columns)
 		     "ping   ░░█·█╌█╌█╌█╌█╌█╌█╌█╌█╌█╌█╌█╌█╌█╌█╌█…█╌█╌█╌█╌█╌█╌█╌█┤\n"
 		     "pong    ░░█╌█╌█╌█╌█╌█╌█╌█╌█╌█╌█╌█╌█╌█╌█╌█╌…╌█╌█╌█╌█╌█╌█╌█┤\n"
 		     "\n"
-		     "░ new  █ running  ╌ ready  · waiting  ┤ ended\n"
+		     "░ new  █ running  ╌ ready  · parked  ┤ finished\n"
 		     "Shown are the first 36 and the last 17 of 88 steps.\n");
 	expect_lanes(&made, ascii20,
 		     "Which fiber ran\n"
@@ -70,8 +70,8 @@ Test(lanes, more_steps_than_columns)
 		     "pong    ::=-=-=~=|\n"
 		     "\n"
 		     ": new  = running\n"
-		     "- ready  . waiting\n"
-		     "| ended\n"
+		     "- ready  . parked\n"
+		     "| finished\n"
 		     "Shown are the first\n"
 		     "9 and the last 4 of\n"
 		     "88 steps.\n");
@@ -95,8 +95,8 @@ Test(lanes, as_many_steps_as_columns_need_no_gap)
 		     "pong    ::=-=-=-=|\n"
 		     "\n"
 		     ": new  = running\n"
-		     "- ready  . waiting\n"
-		     "| ended\n");
+		     "- ready  . parked\n"
+		     "| finished\n");
 	made_free(&made);
 }
 
@@ -121,8 +121,8 @@ Test(lanes, color)
 		     "0m\x1b[38;5;36m█\x1b[0m\x1b[38;5;246m┤\x1b[0m\n"
 		     "\n"
 		     "\x1b[38;5;246m░\x1b[0m new  \x1b[38;5;36m█\x1b[0m running  "
-		     "\x1b[38;5;178m╌\x1b[0m ready  \x1b[38;5;166m·\x1b[0m waiting  "
-		     "\x1b[38;5;246m┤\x1b[0m ended\n");
+		     "\x1b[38;5;178m╌\x1b[0m ready  \x1b[38;5;166m·\x1b[0m parked  "
+		     "\x1b[38;5;246m┤\x1b[0m finished\n");
 	made_free(&made);
 }
 
@@ -163,7 +163,7 @@ Test(lanes, two_workers)
 		     "echo     ░░░░1·00┤\n"
 		     "listen    ░0000╌111┤\n"
 		     "\n"
-		     "░ new  0-9 run by worker  ╌ ready  · waiting  ┤ ended\n"
+		     "░ new  0-9 run by worker  ╌ ready  · parked  ┤ finished\n"
 		     "worker 0 ran main, echo, listen\n"
 		     "worker 1 ran echo, listen\n");
 	expect_lanes(&made, ascii20,
@@ -178,8 +178,8 @@ Test(lanes, two_workers)
 		     "\n"
 		     ": new\n"
 		     "0-9 run by worker\n"
-		     "- ready  . waiting\n"
-		     "| ended\n"
+		     "- ready  . parked\n"
+		     "| finished\n"
 		     "worker 0 ran main,\n"
 		     "echo, listen\n"
 		     "worker 1 ran echo,\n"
@@ -232,7 +232,7 @@ Test(lanes, three_hundred_fibers)
 		     "job 24                           ░░░░░░░░░░…················\n"
 		     "277 more                                   …████████████████\n"
 		     "\n"
-		     "░ new  █ running  · waiting\n"
+		     "░ new  █ running  · parked\n"
 		     "Shown are the first 33 and the last 16 of 601 steps.\n"
 		     "The last lane shows when any of the other fibers ran.\n");
 	made_free(&made);
@@ -264,7 +264,7 @@ Test(lanes, losses_and_an_end_that_was_not_clean)
 		     "fiber 1  =.\n"
 		     "fiber 2   =\n"
 		     "\n"
-		     "= running  . waiting\n"
+		     "= running  . parked\n"
 		     "Records were lost, 3 of them: parts are missing.\n"
 		     "The program did not close this trace.\n");
 	made_free(&made);

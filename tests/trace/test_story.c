@@ -249,16 +249,33 @@ Test(story, turns_stay_on_one_worker)
 	made_open(&made, 2, 50);
 	made_start(&made, 0, 1);
 	made_start(&made, 1, 3);
+	made.ns = 100;
 	for (uint32_t i = 0; i < 28; i++)
 		made_switch(&made, i / 14, 1 + i % 2, 2 - i % 2, TRACE_leave_YIELD, 0);
 	expect_story(&made, 0,
 		     "   0.0 us  worker 0 starts, running fiber 1\n"
-		     "   0.0 us  worker 0: fiber 1 and fiber 2 alternate 14 times, "
-		     "until 0.0 us\n"
 		     "   0.0 us  worker 1 starts, running fiber 3\n"
-		     "   0.0 us  worker 1: fiber 1 and fiber 2 alternate 14 times, "
-		     "until 0.0 us\n"
-		     "In all: 28 switches on 2 workers in 0.0 us.\n");
+		     "   0.1 us  worker 0: fiber 1 and fiber 2 alternate 14 times, "
+		     "until 0.1 us\n"
+		     "   0.1 us  worker 1: fiber 1 and fiber 2 alternate 14 times, "
+		     "until 0.1 us\n"
+		     "In all: 28 switches on 2 workers in 0.1 us.\n");
+}
+
+/* A name counts for more than what a fiber runs, whichever comes first. */
+Test(story, a_fiber_with_a_name_and_an_entry)
+{
+	struct made made;
+	made_open(&made, 1, 20);
+	made_name(&made, 0, 1, "main");
+	made_create(&made, 0, 1, 2, "play");
+	made_name(&made, 0, 2, "ping");
+	expect_story(&made, 0,
+		     "   0.0 us  fiber 1 is named main\n"
+		     "   0.0 us  main creates ping, which is to run play, with a stack "
+		     "of 64 KiB\n"
+		     "   0.0 us  fiber 2 is named ping\n"
+		     "In all: 0 switches in 0.0 us; 1 fiber created, 0 finished.\n");
 }
 
 /* Forty of the steps that are left out would have shared a line. */

@@ -8,7 +8,7 @@ from helpers import build
 from trace_writer import IDLE, PARK, YIELD, Writer, crowd, pingpong
 
 from weft_viz import merge, reader
-from weft_viz.model import FINISHED, PARKED, READY, RUNNING
+from weft_viz.model import FINISHED, NEW, PARKED, READY, RUNNING
 
 
 def merged(writer: Writer) -> merge.Merged:
@@ -104,9 +104,9 @@ class Runs(unittest.TestCase):
     def test_states(self) -> None:
         built = build(pingpong(1))
         self.assertEqual([s.name for s in built.fibers[2].states],
-                         [READY, RUNNING, READY, RUNNING, FINISHED])
+                         [NEW, RUNNING, READY, RUNNING, FINISHED])
         self.assertEqual([s.name for s in built.fibers[1].states],
-                         [READY, RUNNING, PARKED, RUNNING])
+                         [NEW, RUNNING, PARKED, RUNNING])
         for fiber in built.fibers.values():
             for before, after in zip(fiber.states, fiber.states[1:]):
                 self.assertEqual((before.end, before.end_tick), (after.start, after.start_tick))

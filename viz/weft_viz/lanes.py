@@ -60,6 +60,7 @@ FIBER_HATCHES = ("", "///", "--", "xx", "||")
 IDLE = Paint(svg.FAINT, "", "idle")
 
 STATES = {
+    m.NEW: Paint(svg.SKY, "..", "new"),
     m.RUNNING: Paint(svg.GREEN, "", "running"),
     m.READY: Paint(svg.ORANGE, "////", "ready"),
     m.PARKED: Paint(svg.GREY, "|||", "parked"),
@@ -279,11 +280,11 @@ def fibers(model: Model, window: Window) -> bytes:
                   [Bar(s.name, s.start_tick, s.end_tick) for s in f.states]) for f in shown]
     card = svg.Card(
         "fibers", "Why did this take long?", describe_fibers(model, window),
-        ["A lane is a fiber; its colour is what it does. Ready: it could run, and no worker "
-         "runs it. Parked: it waits for an event.", *left_out(len(people), "fiber"),
+        ["A lane is a fiber; its colour is what it does. New: it has not run yet. "
+         "Ready: it could run, and no worker runs it. Parked: it waits for an event.", *left_out(len(people), "fiber"),
          *window.note(model), *model.warnings()])
-    keys = [(m.RUNNING, "running"), (m.READY, "ready, not running"), (m.PARKED, "parked, waiting"),
-            (m.FINISHED, "finished")]
+    keys = [(m.NEW, "new"), (m.RUNNING, "running"), (m.READY, "ready, not running"),
+            (m.PARKED, "parked, waiting"), (m.FINISHED, "finished")]
     painter = Painter(dict(STATES), lane_height(len(shown)))
     return draw(model, window, lanes, painter, card, keys)
 
@@ -308,7 +309,7 @@ def longest_waits(people: list[m.Fiber]) -> list[m.Fiber]:
     """In their own order."""
     def waited(fiber: m.Fiber) -> int:
         return sum(s.end_tick - s.start_tick for s in fiber.states
-                   if s.name in (m.READY, m.PARKED))
+                   if s.name in (m.NEW, m.READY, m.PARKED))
 
     chosen = {f.id for f in sorted(people, key=waited, reverse=True)[:LANES_MAX]}
     return [f for f in people if f.id in chosen]
@@ -328,7 +329,7 @@ def describe_fibers(model: Model, window: Window) -> str:
     parts = []
     for fiber in model.people():
         shares = []
-        for state in (m.RUNNING, m.READY, m.PARKED):
+        for state in (m.NEW, m.RUNNING, m.READY, m.PARKED):
             steps = sum(s.end - s.start for s in fiber.states if s.name == state)
             if steps:
                 shares.append(f"{state} for {count(steps, 'step')}")

@@ -3,7 +3,7 @@
 A run is the stay of one fiber on one worker, from the step at which it arrives to the step at
 which it leaves. A fiber's states follow from the events:
 
-    (none) -- CREATE --> ready -- SWITCH to it --> running -- SWITCH from it --> as `left` says
+    (none) -- CREATE --> new -- SWITCH to it --> running -- SWITCH from it --> as `left` says
     running -- FINISH, then its last SWITCH --> finished
 
 `left`: yield leaves a fiber ready, finish finished, any other reason parked. Records that
@@ -20,7 +20,7 @@ from .merge import Merged, Step, merge
 from .reader import IDLE_FIBERS, Event, Site, Trace
 
 NAME_MAX = 63  # characters
-RUNNING, READY, PARKED, FINISHED = "running", "ready", "parked", "finished"
+NEW, RUNNING, READY, PARKED, FINISHED = "new", "running", "ready", "parked", "finished"
 AFTER = {"yield": READY, "finish": FINISHED}  # any other reason: it waits, PARKED
 
 
@@ -253,7 +253,7 @@ class Builder:
         child.entry = self._trace.string(values.get("entry", 0))
         child.stack_size = values.get("stack_size", 0)
         child.created = step.number
-        self._enter(child, READY, step)
+        self._enter(child, NEW, step)
         self.model.creates.append(Create(step.number, child.id, values.get("parent", 0),
                                          self._trace.site(step.record)))
 

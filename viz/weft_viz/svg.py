@@ -30,7 +30,7 @@ INK, SOFT, FAINT, LANE, PAPER = (ROLES[r][0] for r in ("ink", "soft", "faint", "
 ON_COLOR = "#101010"  # text on a coloured bar, in both themes
 
 # Okabe and Ito's colours, told apart by people with any colour vision.
-GREEN, ORANGE, GREY = "#009e73", "#e69f00", "#999999"
+GREEN, ORANGE, GREY, SKY = "#009e73", "#e69f00", "#999999", "#56b4e9"
 
 MARGIN = 20
 TITLE_SIZE, NOTE_SIZE, NOTE_LINE = 17, 12, 17

@@ -10,7 +10,7 @@ import subprocess
 from dataclasses import dataclass, field
 
 from . import lanes, svg
-from .model import AFTER, FINISHED, PARKED, READY, Create, Model, Run, Switch, count
+from .model import AFTER, FINISHED, NEW, PARKED, READY, Create, Model, Run, Switch, count
 from .plot import MissingTool
 from .reader import Site
 from .window import Window
@@ -23,7 +23,7 @@ ROW, GAP = 30, 7  # between rows; between a row's line and the boxes on either s
 HEADER = 52
 FONT_SIZE = 11
 FIGURE_SPACE = "\u2007"  # as wide as a digit
-LIFE = {READY: svg.ORANGE, PARKED: svg.GREY}
+LIFE = {NEW: svg.SKY, READY: svg.ORANGE, PARKED: svg.GREY}
 
 
 @dataclass
@@ -282,7 +282,7 @@ def lifelines(drawn: Plan) -> list[str]:
         own = [r for r in drawn.runs if r.fiber == fiber]
         if fiber in born and own:
             i, row = born[fiber]
-            lines.append(life(f"create_{i}", own[0], x, drawn.y(row.step), drawn, READY))
+            lines.append(life(f"create_{i}", own[0], x, drawn.y(row.step), drawn, NEW))
         for before, after in zip(own, own[1:]):
             state = AFTER.get(before.reason, PARKED)
             lines.append(life(f"run_{before.number}", after, x, drawn.span(before)[1], drawn,
@@ -292,7 +292,7 @@ def lifelines(drawn: Plan) -> list[str]:
                               AFTER.get(own[-1].reason, PARKED)))
         elif fiber in born and not own:
             i, row = born[fiber]
-            lines.append(life(f"create_{i}", None, x, drawn.y(row.step), drawn, READY))
+            lines.append(life(f"create_{i}", None, x, drawn.y(row.step), drawn, NEW))
     return lines
 
 
@@ -348,7 +348,7 @@ def switch_arrow(drawn: Plan, switch: Switch, left: Run, entered: Run) -> str:
 def card(drawn: Plan) -> svg.Card:
     model, window = drawn.model, drawn.window
     notes = ["Read downwards: a column is a fiber, a box is a run, an arrow is a switch. Dotted: "
-             "a fiber is created. Between its runs a fiber is ready (orange) or parked (grey).",
+             "a fiber is created. Before its first run it is new (blue), between runs ready (orange) or parked (grey).",
              *(["w1: on worker 1, and so on."] if len(model.workers) > 1 else []),
              *window.note(model), *model.warnings()]
     names = ", ".join(model.fibers[f].label for f in drawn.columns)
