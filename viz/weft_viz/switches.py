@@ -235,8 +235,8 @@ def row_texts(drawn: Plan) -> list[str]:
         if row.create:
             lines.append(node(f"create_{i}", drawn.x(row.create.child), drawn.y(row.step),
                               shape="circle", width=inches(9), height=inches(9), label='""',
-                              style="filled", fillcolor=f'"{svg.ORANGE}"',
-                              color=f'"{svg.ORANGE}"'))
+                              style="filled", fillcolor=f'"{svg.SKY}"',
+                              color=f'"{svg.SKY}"'))
     return lines
 
 
