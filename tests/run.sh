@@ -61,6 +61,9 @@ skip() {
 # criterion NAME DIRECTORY PROGRAM: at least as many tests as its sources declare.
 criterion() {
 	minimum=$(cat "tests/$2"/test_*.c | grep -c '^\(Test\|ParameterizedTest\|Theory\)(')
+	if [ "${VALGRIND:-0}" = 1 ]; then
+		minimum=$((minimum - $(cat "tests/$2"/test_*.c | grep -c 'SKIP_ON_VALGRIND(')))
+	fi
 	part "$1" sh tests/criterion.sh "$1" "$minimum" "$3"
 }
 

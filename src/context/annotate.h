@@ -22,9 +22,9 @@
 #endif
 #endif
 
-/* 0: a switch orders all that came before it, as program order does; no false reports.
- * The tsan-no-sync build says 1 and finds the races that only the scheduler's order
- * hides. */
+/* 0: to TSan a switch orders all that came before it, as program order does, so it never
+ * reports falsely, and misses the races that only a scheduler's order hides. A build that
+ * says 1 finds those too, if each park and wake tells TSan what it orders. */
 #ifndef ANNOTATE_TSAN_FLAGS
 #define ANNOTATE_TSAN_FLAGS 0
 #endif

@@ -12,21 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#if defined(__has_include)
-#if __has_include(<valgrind/valgrind.h>)
-#include <valgrind/valgrind.h>
-#endif
-#endif
-#if !defined(RUNNING_ON_VALGRIND)
-#define RUNNING_ON_VALGRIND 0
-#endif
-
-/* For tests whose child is to die of a bad access: valgrind reports it as a bug. */
-#define SKIP_ON_VALGRIND()                                                             \
-	do {                                                                           \
-		if (RUNNING_ON_VALGRIND)                                               \
-			cr_skip_test("a bad access on purpose");                       \
-	} while (0)
+#include "tests/on_valgrind.h"
 
 enum { NOT_OPEN = 1000000 };
 
@@ -224,7 +210,7 @@ static int store_kills(char *address)
 
 Test(system, anonymous_memory_is_zero_and_can_be_protected)
 {
-	SKIP_ON_VALGRIND();
+	SKIP_ON_VALGRIND("a bad access on purpose");
 	size_t page = system_page_size();
 	void *address;
 	cr_assert_eq(system_map_anonymous(2 * page, &address), 0);
@@ -241,7 +227,7 @@ Test(system, anonymous_memory_is_zero_and_can_be_protected)
 
 Test(system, a_child_does_not_inherit_a_shared_mapping)
 {
-	SKIP_ON_VALGRIND();
+	SKIP_ON_VALGRIND("a bad access on purpose");
 	size_t page = system_page_size();
 	void *shared;
 	int fd = open_scratch();

@@ -9,22 +9,7 @@
 #include <fenv.h>
 #include <stdlib.h>
 
-#if defined(__has_include)
-#if __has_include(<valgrind/valgrind.h>)
-#include <valgrind/valgrind.h>
-#endif
-#endif
-#if !defined(RUNNING_ON_VALGRIND)
-#define RUNNING_ON_VALGRIND 0
-#endif
-
-/* Valgrind has a processor of its own, which knows no mode but rounding, and that in
- * part. */
-#define SKIP_ON_VALGRIND()                                                             \
-	do {                                                                           \
-		if (RUNNING_ON_VALGRIND)                                               \
-			cr_skip_test("valgrind does not keep control words");          \
-	} while (0)
+#include "tests/on_valgrind.h"
 
 enum {
 	STACK_SIZE = 64 * 1024,
@@ -127,7 +112,7 @@ static const struct {
 
 Test(control_words, are_kept_per_context)
 {
-	SKIP_ON_VALGRIND();
+	SKIP_ON_VALGRIND("valgrind keeps no control words");
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
 		struct pair pair = {cases[i].here, cases[i].there, 0, 0};
 		run_pair(&pair);
@@ -155,7 +140,7 @@ static void divide_upward(void *argument)
 
 Test(control_words, rounding_follows_the_context)
 {
-	SKIP_ON_VALGRIND();
+	SKIP_ON_VALGRIND("valgrind keeps no control words");
 	void *stack = aligned_alloc(16, STACK_SIZE);
 	double nearest = one / three;
 	context_adopt(&here);
