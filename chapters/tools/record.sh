@@ -22,21 +22,6 @@ without_place() {
 	sed "s|$PWD/||g"
 }
 
-describe_processor() {
-	model=
-	[ ! -r /proc/cpuinfo ] ||
-		model=$(sed -n 's/^model name[^:]*: *//p' /proc/cpuinfo | head -n 1)
-	[ -n "$model" ] || model=$(sysctl -n machdep.cpu.brand_string 2>/dev/null) ||
-		model=$(sysctl -n hw.model 2>/dev/null) || model=$(uname -m)
-	echo "$model"
-}
-
-# One line: processor, cores, kernel, compiler.
-describe_machine() {
-	compiler=$($CC --version | head -n 1)
-	echo "$(describe_processor), $(getconf _NPROCESSORS_ONLN) cores, $(uname -sr), $compiler"
-}
-
 # A chapter's program beside the demo, as a reader would compile and run it.
 record_program() {
 	name=$(basename "$1" .c)
@@ -84,7 +69,7 @@ record_costs() {
 	[ -s "$BUILD/bench/$module.tsv" ] ||
 		fail 1 "$BUILD/bench/$module.tsv is not there; run \`make bench\` first."
 	cp "$BUILD/bench/$module.tsv" "$new/costs.tsv"
-	describe_machine >"$new/machine"
+	cp "$BUILD/bench/machine" "$new/machine"
 	date -u +%Y-%m-%d >"$new/date"
 }
 

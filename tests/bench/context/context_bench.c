@@ -254,7 +254,7 @@ enum {
 static struct row rows[ROWS] = {
 	[SWITCH] = {.name = "switch",
 		    .measure = measure_switch,
-		    .note = "context_switch"},
+		    .note = "context_switch; the goal is 0.7 of Boost"},
 	[NO_CONTROL_WORDS] = {.name = "switch_no_control_words",
 			      .measure = measure_switch_no_control_words,
 			      .note = "the same source with CONTEXT_NO_CONTROL_WORDS"},
