@@ -64,7 +64,8 @@ seconds 'make test' make test
 test -z "$(git status --porcelain)" || { git status --short; exit 1; }
 STEPS
 
-if unshare --mount --pid --fork chroot "$root" sh /root/steps.sh; then
+# CI: there a tool that was skipped is a failure; here it is what is tested.
+if env -u CI unshare --mount --pid --fork chroot "$root" sh /root/steps.sh; then
 	echo '1 passed, 0 failed'
 else
 	echo '0 passed, 1 failed'
