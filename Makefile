@@ -10,7 +10,7 @@ NUMBERS  := $(foreach c,$(CHAPTERS),$(firstword $(subst -, ,$(c))))
 MODULES  := $(notdir $(patsubst %/,%,$(dir $(wildcard tests/*/test_*.c))))
 MODULES  := $(sort $(MODULES))
 
-STANDARD   := -std=c17 -D_GNU_SOURCE
+STANDARD   := -std=c17 -D_GNU_SOURCE -DWEFT_TRACING
 WARNINGS   := -Wall -Wextra -Wconversion -Wpedantic $(if $(WERROR),-Werror)
 CFLAGS_ALL  = $(STANDARD) $(OPT) -g $(WARNINGS) -Isrc -I. $(SANITIZE) $(CFLAGS)
 LIBRARIES  := -lpthread

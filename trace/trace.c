@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/assert.h"
+#include "base/lock.h"
 #include "weft.h"
 
 #define SITES_MAX      512u       /* places in the source */
@@ -25,35 +25,22 @@ const char trace_schema[] = "weft-events 1\n"
 
 struct trace {
 	struct trace_header
-		*header;  /* the mapping's start; regions have one writer at a time */
-	size_t size;      /* of the mapping */
-	int fd;           /* open until trace_close */
-	_Atomic int lock; /* for the fields below and the string and site regions */
-	uint32_t claimed; /* segments given out */
-	uint32_t sites_known;  /* sites in the file */
+		*header; /* the mapping's start; regions have one writer at a time */
+	size_t size;     /* of the mapping */
+	int fd;          /* open until trace_close */
+	struct tiny_lock
+		lock;         /* for the fields below and the string and site regions */
+	uint32_t claimed;     /* segments given out */
+	uint32_t sites_known; /* sites in the file */
 	const char *last_file; /* of the site written last, and its string */
 	uint32_t last_file_id;
 	struct trace_segment *segments[TRACE_SEGMENTS_MAX];
 };
 
 /* Every site of the process that ever recorded, newest first. */
-static _Atomic int sites_lock;
+static struct tiny_lock sites_lock;
 static struct trace_site *sites_newest; /* under sites_lock */
 static uint32_t sites_count;            /* under sites_lock */
-
-/* Both locks are held for a few stores, outside the recording path. */
-static void take(_Atomic int *lock)
-{
-	/* Acquire: sees what the last holder wrote. Pairs with: give. */
-	while (exchange_acquire(lock, 1))
-		;
-}
-
-static void give(_Atomic int *lock)
-{
-	/* Release: the next holder sees our writes. Pairs with: take. */
-	store_release(lock, 0);
-}
 
 static void *at(const struct trace *trace, uint64_t offset)
 {
@@ -324,11 +311,11 @@ struct trace_segment *trace_claim(struct trace *trace)
 {
 	if (!trace)
 		return NULL;
-	take(&trace->lock);
+	lock_take(&trace->lock);
 	struct trace_segment *segment = next_segment(trace);
 	if (!segment)
 		count_lost_writer(trace);
-	give(&trace->lock);
+	lock_give(&trace->lock);
 	anchor(segment);
 	return segment;
 }
@@ -373,16 +360,16 @@ uint32_t trace_string(struct trace *trace, const char *text)
 {
 	if (!trace)
 		return 0;
-	take(&trace->lock);
+	lock_take(&trace->lock);
 	uint32_t id = append_string(trace, text);
-	give(&trace->lock);
+	lock_give(&trace->lock);
 	return id;
 }
 
 /* Gives the site its number in this process, once. */
 static uint32_t number_site(struct trace_site *site)
 {
-	take(&sites_lock);
+	lock_take(&sites_lock);
 	uint32_t number = load_relaxed(&site->number);
 	if (number == 0) {
 		number = ++sites_count;
@@ -391,15 +378,15 @@ static uint32_t number_site(struct trace_site *site)
 		store_relaxed(&site->number,
 			      number); /* the site itself never changes */
 	}
-	give(&sites_lock);
+	lock_give(&sites_lock);
 	return number;
 }
 
 static const struct trace_site *find_site(uint32_t number)
 {
-	take(&sites_lock);
+	lock_take(&sites_lock);
 	const struct trace_site *site = sites_newest;
-	give(&sites_lock);
+	lock_give(&sites_lock);
 	while (site && load_relaxed(&site->number) != number)
 		site = site->next; /* once linked, a site stays */
 	return site;
@@ -437,14 +424,14 @@ uint32_t trace_register_site(struct trace_segment *segment, struct trace_site *s
 {
 	struct trace *trace = segment->trace;
 	uint32_t number = number_site(site);
-	take(&trace->lock);
+	lock_take(&trace->lock);
 	uint32_t room = trace->header->sites.length / sizeof(struct trace_site_entry);
 	while (trace->sites_known < number && trace->sites_known < room)
 		append_site(trace, find_site(trace->sites_known + 1));
 	segment->sites_known = trace->sites_known;
 	if (number > trace->sites_known)
 		fetch_add_relaxed(&trace->header->lost_strings, 1); /* a counter */
-	give(&trace->lock);
+	lock_give(&trace->lock);
 	return number <= segment->sites_known ? number : 0;
 }
 

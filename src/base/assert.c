@@ -22,6 +22,12 @@ base_fatal_hook *base_set_fatal_hook(base_fatal_hook *hook)
 	return old;
 }
 
+void base_report(const char *report, size_t length)
+{
+	base_fatal_hook *hook = load_relaxed(&fatal_hook);
+	hook(report, length);
+}
+
 _Noreturn void base_fatal(const char *what, const char *function, const char *file,
 			  int line)
 {
@@ -33,7 +39,6 @@ _Noreturn void base_fatal(const char *what, const char *function, const char *fi
 		size = sizeof report - 1;
 		report[size - 1] = '\n';
 	}
-	base_fatal_hook *hook = load_relaxed(&fatal_hook);
-	hook(report, size);
+	base_report(report, size);
 	abort();
 }

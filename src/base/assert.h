@@ -16,6 +16,9 @@ typedef void base_fatal_hook(const char *report, size_t length);
  * the default, which writes the report to descriptor 2 with one write(2). */
 base_fatal_hook *base_set_fatal_hook(base_fatal_hook *hook);
 
+/* Gives a whole line to the hook. Safe in a signal handler if the hook is. */
+void base_report(const char *report, size_t length);
+
 /* Reports "weft: what (function, file:line)" through the hook, then aborts. */
 _Noreturn void base_fatal(const char *what, const char *function, const char *file,
 			  int line);

@@ -17,6 +17,12 @@
 	atomic_fetch_add_explicit((place), (value), memory_order_relaxed)
 #define exchange_acquire(place, value)                                                 \
 	atomic_exchange_explicit((place), (value), memory_order_acquire)
+#define exchange_acq_rel(place, value)                                                 \
+	atomic_exchange_explicit((place), (value), memory_order_acq_rel)
+#define cas_acq_rel(place, expected, desired)                                          \
+	atomic_compare_exchange_strong_explicit((place), (expected), (desired),        \
+						memory_order_acq_rel,                  \
+						memory_order_acquire)
 #define cas_relaxed(place, expected, desired)                                          \
 	atomic_compare_exchange_strong_explicit((place), (expected), (desired),        \
 						memory_order_relaxed,                  \

@@ -48,6 +48,13 @@ int system_unmap(const void *address, size_t size);
 /* Makes [address, address + size) inaccessible. Both are multiples of the page size. */
 int system_protect_none(void *address, size_t size);
 
+/* As system_protect_none, at the cost of no mapping: the page tables alone hold it. -EINVAL
+ * where the system cannot (Linux before 6.13, and other systems). */
+int system_guard(void *address, size_t size);
+
+/* Gives the memory behind [address, address + size) back; it reads as zero afterwards. */
+void system_discard(void *address, size_t size);
+
 /* Backs [address, address + size) with memory now, so that a later store takes no page
  * fault. Advice: where the system cannot, the pages come one by one, later. */
 void system_populate(void *address, size_t size);

@@ -126,8 +126,8 @@ int system_map_private(int fd, size_t size, const void **address)
 
 int system_map_anonymous(size_t size, void **address)
 {
-	void *map =
-		mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANON, -1, 0);
+	void *map = mmap(NULL, size, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANON | MAP_NORESERVE, -1, 0);
 	if (map == MAP_FAILED)
 		return -errno;
 	*address = map;
@@ -142,6 +142,26 @@ int system_unmap(const void *address, size_t size)
 int system_protect_none(void *address, size_t size)
 {
 	return mprotect(address, size, PROT_NONE) < 0 ? -errno : 0;
+}
+
+int system_guard(void *address, size_t size)
+{
+#if defined(__linux__)
+	enum { GUARD_INSTALL = 102 }; /* MADV_GUARD_INSTALL, newer than most headers */
+	return madvise(address, size, GUARD_INSTALL) < 0 ? -errno : 0;
+#else
+	(void)address, (void)size;
+	return -EINVAL;
+#endif
+}
+
+void system_discard(void *address, size_t size)
+{
+#if defined(__linux__)
+	(void)madvise(address, size, MADV_DONTNEED); /* advice */
+#else
+	(void)madvise(address, size, MADV_FREE);
+#endif
 }
 
 void system_populate(void *address, size_t size)

@@ -51,6 +51,7 @@ void annotate_adopt(struct annotation *self);
 void annotate_destroy(struct annotation *self);
 
 #if defined(ANNOTATE_ASAN)
+#include <sanitizer/asan_interface.h>
 #include <sanitizer/common_interface_defs.h>
 #elif defined(ANNOTATE_TSAN)
 #include <sanitizer/tsan_interface.h>
@@ -60,6 +61,17 @@ void annotate_destroy(struct annotation *self);
  * moment. A function that changes the context in between would take a note from the
  * wrong one, so these are inlined at every level of optimisation. */
 #define ANNOTATE_INLINE static inline __attribute__((always_inline))
+
+/* A context that left for good begins again on its old stack: ASan forgets the frames of
+ * its earlier life. */
+ANNOTATE_INLINE void annotate_rearm(struct annotation *self)
+{
+#if defined(ANNOTATE_ASAN)
+	self->fake_stack = NULL;
+	__asan_unpoison_memory_region(self->root, self->size);
+#endif
+	(void)self;
+}
 
 /* On the old stack, right before the switch. */
 ANNOTATE_INLINE void annotate_leave(struct annotation *self, struct annotation *next)

@@ -76,6 +76,14 @@ typedef void context_entry_function(void *argument);
 void context_init(struct context *context, void *stack, size_t size,
 		  context_entry_function *entry, void *argument);
 
+/* Makes a context that has left for good a fresh one again, on the stack it had, without the
+ * cost of telling anybody about a new stack. It starts with the control words `words`. */
+void context_rearm(struct context *context, void *stack_end,
+		   context_entry_function *entry, void *argument, uint64_t words);
+
+/* The floating-point control words of the caller, as context_rearm takes them. */
+uint64_t context_control_words(void);
+
 /* Makes `context` stand for the calling thread's own stack, which is running. */
 void context_adopt(struct context *context);
 

@@ -113,8 +113,8 @@ context_entry:
 	.size	context_entry, .-context_entry
 
 /* void (*context_prepare(void *sp, context_entry_function *entry, void *argument,
- *                        struct context *self))(void)
- * rdi = sp, rsi = entry, rdx = argument, rcx = self; returns rax. */
+ *                        struct context *self, uint64_t words))(void)
+ * rdi = sp, rsi = entry, rdx = argument, rcx = self, r8 = words; returns rax. */
 	.globl	context_prepare
 	.type	context_prepare, @function
 	.p2align 4
@@ -124,12 +124,26 @@ context_prepare:
 	movq	%rsi, -24(%rdi)         /* r12 */
 	movq	%rdx, -32(%rdi)         /* r13 */
 	movq	%rcx, -40(%rdi)         /* r14 */
-	fnstcw	-52(%rdi)
-	stmxcsr	-56(%rdi)
+	movq	%r8, -56(%rdi)          /* control words */
 	leaq	.Lfresh(%rip), %rax
 	ret
 	.cfi_endproc
 	.size	context_prepare, .-context_prepare
+
+/* uint64_t context_control_words(void) */
+	.globl	context_control_words
+	.type	context_control_words, @function
+	.p2align 4
+context_control_words:
+	.cfi_startproc
+	LANDING_PAD
+	movq	$0, -8(%rsp)
+	stmxcsr	-8(%rsp)
+	fnstcw	-4(%rsp)
+	movq	-8(%rsp), %rax
+	ret
+	.cfi_endproc
+	.size	context_control_words, .-context_control_words
 
 	.section .note.GNU-stack, "", @progbits
 #if defined(__CET__) && (__CET__ & 1)

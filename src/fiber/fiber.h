@@ -1,0 +1,170 @@
+/* fiber.h: the object that everything schedules.
+ *
+ * Concepts. A fiber is a context, the stack it runs on, and the function it runs, in one block
+ * of memory, a slot. Its life begins when it is created and ends when its function returns; then
+ * the slot waits for the next life. A number, new in each life, tells lives apart.
+ *
+ *   slot + 0            guard: touching it is a stack overflow
+ *        + page         stack, lowest byte
+ *            ...          ^ grows down
+ *       end - h - a   stack, end
+ *       end - h       arguments: the copy of the caller's context, a = FIBER_ARGUMENTS bytes
+ *       end           header: struct fiber, h bytes
+ *        + size       from `end` to here nothing: see SLAB_COLOURS in slab.h
+ *
+ * The header lies above the stack: an overflow runs away from it. It shares a page with the
+ * first frames, so a parked fiber that is not deep holds one page. A slot is never unmapped while
+ * its runtime lives, so a late look at a header finds a header.
+ *
+ * States, and who makes each transition, all through fiber_become:
+ *
+ *   FREE --> NEW         fiber_begin
+ *   NEW --> READY        scheduler_make_ready, of a fiber that was created
+ *   READY --> RUNNING    the after-switch step, of the fiber that is switched to
+ *   RUNNING --> READY    the after-switch step, of one that yields
+ *   RUNNING --> PARKED   the after-switch step, of one that waits
+ *   PARKED --> READY     scheduler_make_ready, by whoever wakes it
+ *   RUNNING --> FINISHED the after-switch step, of one whose function has returned
+ *   FINISHED --> FREE    fiber_end
+ *
+ * Rejected designs. The header in the caller's allocation, or at the low end of the stack: an
+ * overflow would hit it first. Memory from malloc: no guard, and freed headers. A context that
+ * loops from life to life: the control words of one life would leak into the next.
+ *
+ * Includes: base, context. */
+#ifndef WEFT_FIBER_FIBER_H
+#define WEFT_FIBER_FIBER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/assert.h"
+#include "base/atomic.h"
+#include "context/context.h"
+#include "weft.h"
+
+#define FIBER_ARGUMENTS 256 /* bytes; more go into an allocation of their own */
+
+enum fiber_state {
+	FIBER_FREE,
+	FIBER_NEW,
+	FIBER_READY,
+	FIBER_RUNNING,
+	FIBER_PARKED,
+	FIBER_FINISHED,
+};
+
+/* Why a fiber leaves; the numbers are those of the trace's choice "leave". */
+enum fiber_reason {
+	FIBER_YIELDS = 1,
+	FIBER_PARKS = 2,
+	FIBER_FINISHES = 3,
+	FIBER_IDLES = 5,
+};
+
+/* The worker that runs a fiber owns its fields; while it is ready or parked, whoever takes or
+ * wakes it, one at a time. Handing it over is the release and acquire of the queue's lock or of
+ * the rendezvous.
+ *
+ * All that a life touches lies in two cache lines: with many fibers, each line is fetched from
+ * far away. */
+struct fiber {
+	struct context context;
+	struct fiber *next,
+		*previous; /* in the one list that holds it; under its lock */
+	weft_function *function;
+	struct weft_future *future;
+	/* The second line. */
+	const void *argument;
+	void *result;
+	struct weft *io;
+	char *stack_end;   /* never changes */
+	void *allocation;  /* of arguments that do not fit, or NULL */
+	const char *name;  /* for reports, or NULL; read by the overflow handler */
+	uint32_t id;       /* of this life */
+	uint32_t sequence; /* how many records of the trace it is in */
+	uint32_t deepest;  /* the most bytes of stack in use at a switch */
+	uint8_t state;     /* enum fiber_state; written by fiber_become */
+	bool queued;       /* under the ready queue's lock */
+	bool pinned;       /* runs on worker 0 only; never changes in a life */
+	/* Not touched in a warm life. */
+	char *stack; /* lowest byte; never changes */
+};
+
+/* Which states each may be entered from: a bit for each. Nearly every caller names the state,
+ * so that no table is read. */
+static inline void fiber_become(struct fiber *fiber, enum fiber_state state)
+{
+	static const uint8_t may_precede[] = {
+		[FIBER_FREE] = 1 << FIBER_FINISHED,
+		[FIBER_NEW] = 1 << FIBER_FREE,
+		[FIBER_READY] = 1 << FIBER_NEW | 1 << FIBER_RUNNING | 1 << FIBER_PARKED,
+		[FIBER_RUNNING] = 1 << FIBER_READY,
+		[FIBER_PARKED] = 1 << FIBER_RUNNING,
+		[FIBER_FINISHED] = 1 << FIBER_RUNNING,
+	};
+	weft_assert(may_precede[state] >> fiber->state & 1);
+	fiber->state = (uint8_t)state;
+}
+
+/* Bytes of its stack in use; for a parked fiber. 0 for one on a thread's own stack, whose end
+ * nobody has told. */
+static inline uint32_t fiber_stack_used(const struct fiber *fiber)
+{
+	return fiber->stack_end
+		       ? (uint32_t)(fiber->stack_end - (char *)fiber->context.sp)
+		       : 0;
+}
+
+/* Asks for the line at the top of a stack, where a fiber that has not started begins: when it is
+ * looked for it is there, or nearer. Harmless for one that has, and for NULL. */
+static inline void fiber_prefetch_stack(const struct fiber *fiber)
+{
+	uintptr_t stack_end = (uintptr_t)fiber - FIBER_ARGUMENTS;
+	__builtin_prefetch((void *)(stack_end - 64), 1);
+}
+
+/* As fiber_prefetch_stack, with the header's two lines. */
+static inline void fiber_prefetch(const struct fiber *fiber)
+{
+	__builtin_prefetch(fiber, 1);
+	__builtin_prefetch((void *)((uintptr_t)fiber + 64), 1);
+	fiber_prefetch_stack(fiber);
+}
+
+/* The slow halves of fiber_begin and fiber_end. size is not 0. */
+int fiber_copy_arguments(struct fiber *fiber, const void *context, size_t size,
+			 size_t alignment);
+void fiber_free_arguments(struct fiber *fiber);
+
+/* Begins a life in a free slot: copies the arguments and arms the context with `entry`, which
+ * gets the fiber. words: the control words it starts with. -ENOMEM, and the slot stays free. */
+static inline int fiber_begin(struct fiber *fiber, context_entry_function *entry,
+			      uint64_t words, const void *context, size_t size,
+			      size_t alignment)
+{
+	fiber->allocation = NULL;
+	fiber->argument = fiber; /* the end of no bytes */
+	if (size > 0) {
+		int error = fiber_copy_arguments(fiber, context, size, alignment);
+		if (error)
+			return error;
+	}
+	fiber->name = NULL;
+	fiber->sequence = 0;
+	fiber->deepest = 0;
+	context_rearm(&fiber->context, fiber->stack_end, entry, fiber, words);
+	fiber_become(fiber, FIBER_NEW);
+	return 0;
+}
+
+/* Ends a life: nobody runs on the stack any more. */
+static inline void fiber_end(struct fiber *fiber)
+{
+	if (fiber->allocation)
+		fiber_free_arguments(fiber);
+	fiber_become(fiber, FIBER_FREE);
+}
+
+#endif

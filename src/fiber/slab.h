@@ -1,0 +1,94 @@
+/* slab.h: where fibers' slots come from.
+ *
+ * Concepts. A slab is one reservation of address space, cut into slots. Slots are carved from
+ * the newest slab one by one, and guarded as they are; nothing else is touched, so a slot costs
+ * address space until it is used. A slot that is given back is warm (its pages are kept, in a
+ * list of the worker, without a lock) until the worker has enough of those, then cold: its pages
+ * below the header's go back to the system, and it waits in the list that all share.
+ *
+ * States of a slot, and who makes each transition:
+ *
+ *   (address space) -- carve --> free, taken -- slab_give --> warm -- slab_take --> taken
+ *                                             \- slab_give --> cold -- slab_take --> taken
+ *
+ * Guards. MADV_GUARD_INSTALL makes a guard without a mapping of its own (Linux 6.13). Page
+ * protection splits a mapping in three, and a process may have vm.max_map_count of them: with
+ * the usual 65,530, about 32,000 fibers.
+ *
+ * Rejected: unmapping slabs that are empty. A late look at a header must find one. */
+#ifndef WEFT_FIBER_SLAB_H
+#define WEFT_FIBER_SLAB_H
+
+#include "base/lock.h"
+#include "fiber/fiber.h"
+
+#define SLAB_SLOTS 1024 /* slots of one slab; 64 MiB of address space by default */
+#define SLABS_MAX  4096 /* slabs of one runtime: four million fibers */
+
+/* Headers lie at so many offsets from the ends of their slots, in steps of so many bytes: a
+ * cache holds few lines of one offset modulo the page size. Together half a page of 4 KiB, so
+ * that the other half is left for header, arguments and first frames. */
+#define SLAB_COLOURS     16
+#define SLAB_COLOUR_STEP 128
+
+struct slab_pool {
+	size_t slot_size, page; /* set once */
+	enum weft_guard guard;  /* under the lock: falls back once, to protection */
+	struct tiny_lock lock;  /* for the fields below */
+	struct fiber *cold;     /* linked by next */
+	uint32_t carved;        /* slots of the newest slab */
+	const char *shortage;   /* why a slot could not be had */
+	/* Slabs are added and never change: read without the lock, by the overflow handler. */
+	_Atomic uint32_t slabs;
+	char *slab[SLABS_MAX];
+};
+
+/* A worker's own slots. Touched by that worker only. */
+struct slab_warm {
+	struct fiber *first; /* linked by next */
+	uint32_t count, limit;
+};
+
+/* slot_size: a multiple of the page size, at least four pages. */
+void slab_init(struct slab_pool *pool, size_t slot_size, enum weft_guard guard);
+
+/* Unmaps all. No fiber may be alive. */
+void slab_destroy(struct slab_pool *pool);
+
+/* Why a fiber could not be had, when it was not for want of a slot. */
+void slab_set_shortage(struct slab_pool *pool, const char *shortage);
+
+/* The slow halves of slab_take and slab_give: through the list that all share. */
+struct fiber *slab_take_shared(struct slab_pool *pool);
+void slab_give_shared(struct slab_pool *pool, struct fiber *fiber);
+
+/* A free slot: warm, else cold, else a new one. NULL when there is no memory, or no mapping for
+ * a guard; pool->shortage then says what to do. */
+static inline struct fiber *slab_take(struct slab_pool *pool, struct slab_warm *warm)
+{
+	struct fiber *fiber = warm->first;
+	if (!fiber)
+		return slab_take_shared(pool);
+	warm->first = fiber->next;
+	fiber_prefetch(warm->first); /* whoever takes one takes more */
+	warm->count--;
+	return fiber;
+}
+
+/* Gives a free slot back. Its stack is not run on any more. */
+static inline void slab_give(struct slab_pool *pool, struct slab_warm *warm,
+			     struct fiber *fiber)
+{
+	if (warm->count >= warm->limit) {
+		slab_give_shared(pool, fiber);
+		return;
+	}
+	fiber->next = warm->first;
+	warm->first = fiber;
+	warm->count++;
+}
+
+/* The fiber whose guard holds `address`, or NULL. Safe in a signal handler. */
+struct fiber *slab_find_guard(const struct slab_pool *pool, const void *address);
+
+#endif

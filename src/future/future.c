@@ -1,0 +1,225 @@
+/* future.c: starting a function in a fiber of its own, and awaiting its end.
+ *
+ * Concepts. A future is where the caller of weft_async and the new fiber meet: a rendezvous
+ * word, and which fiber, in which of its lives, will come. The function's result goes straight
+ * to where the caller wants it.
+ *
+ * The life of an async call, and who makes each transition:
+ *
+ *   weft_async --> ready, in the queue -- a worker, or weft_await itself --> running
+ *   running -- finish --> left for good -- after_finish: rendezvous_finish, free slot
+ *
+ * "Finished" is told by after_finish, on the next stack: the awaiter may return, throw the
+ * future away and end the runtime the moment it is told, and nobody may be on the stack then.
+ *
+ * An awaiter whose child has not started switches straight to it; a child that ends switches
+ * straight to its awaiter. So a tree of forks unfolds depth first, on few stacks.
+ *
+ * Includes: base, context, fiber, scheduler. */
+#include <errno.h> /* for the names of the constants */
+#include <string.h>
+
+#include "base/assert.h"
+#include "future/rendezvous.h"
+#include "scheduler/scheduler.h"
+#include "weft.h"
+
+_Static_assert(sizeof(struct rendezvous) == sizeof(void *),
+	       "weft.h: meeting is one word");
+
+/* The public header, for C++ too, cannot say _Atomic. */
+static struct rendezvous *meeting_of(struct weft_future *future)
+{
+	return (struct rendezvous *)(void *)&future->meeting;
+}
+
+/* ---- the end of a fiber ---- */
+
+SCHEDULER_RECORDS static void record_recycle(struct worker *worker, struct fiber *from,
+					     struct fiber *direct)
+{
+	TRACE(worker->segment, RECYCLE, .fiber = from->id,
+	      .fiber_sequence = ++from->sequence, .peer = direct ? direct->id : 0);
+	(void)worker, (void)from, (void)direct;
+}
+
+/* The last use of the future is the end that is told. */
+static void after_finish(struct worker *worker, struct fiber *from, void *arg)
+{
+	struct fiber *direct = arg; /* the awaiter, if it is the one that runs now */
+	if (scheduler_traces(worker))
+		record_recycle(worker, from, direct);
+	fiber_end(from);
+	store_relaxed(&worker->ended, load_relaxed(&worker->ended) + 1); /* a counter */
+	struct rendezvous *meeting = meeting_of(from->future);
+	slab_give(&worker->io->slabs, &worker->warm, from);
+	struct fiber *awaiter = rendezvous_finish(meeting);
+	weft_assert(!direct || awaiter == direct);
+	if (awaiter && !direct)
+		scheduler_make_ready(worker, awaiter);
+}
+
+SCHEDULER_RECORDS static void record_direct(struct worker *worker, struct fiber *self,
+					    struct fiber *awaiter)
+{
+	TRACE(worker->segment, READY, .arg = TRACE_place_DIRECT, .fiber = awaiter->id,
+	      .fiber_sequence = ++awaiter->sequence, .peer = self->id);
+	(void)worker, (void)self, (void)awaiter;
+}
+
+/* The awaiter that this worker may go on with straight away, made ready for it, or NULL. */
+static struct fiber *take_awaiter(struct worker *worker, struct fiber *self)
+{
+	struct fiber *awaiter = rendezvous_peek(meeting_of(self->future));
+	if (!awaiter || (awaiter->pinned && worker->index != 0))
+		return NULL;
+	fiber_become(awaiter, FIBER_READY);
+	if (scheduler_traces(worker))
+		record_direct(worker, self, awaiter);
+	return awaiter;
+}
+
+SCHEDULER_RECORDS static void record_finish(struct worker *worker, struct fiber *self)
+{
+	TRACE(worker->segment, FINISH, .fiber = self->id,
+	      .fiber_sequence = ++self->sequence,
+	      .value = trace_pair(self->deepest, 0));
+	(void)worker, (void)self;
+}
+
+/* The first function of every fiber. */
+static void fiber_entry(void *argument)
+{
+	struct fiber *self = argument;
+	self->function(self->io, self->argument, self->result);
+	struct worker *worker =
+		scheduler_worker(self->io); /* perhaps not the first one */
+	if (scheduler_traces(worker))
+		record_finish(worker, self);
+	struct fiber *awaiter = take_awaiter(worker, self);
+	scheduler_leave(worker, awaiter, after_finish, awaiter);
+}
+
+/* ---- the beginning ---- */
+
+SCHEDULER_RECORDS static void record_create(struct worker *worker, struct fiber *fiber)
+{
+	TRACE(worker->segment, CREATE, .fiber = fiber->id,
+	      .fiber_sequence = ++fiber->sequence, .peer = worker->current->id,
+	      .value = trace_pair(0, (uint64_t)(fiber->stack_end - fiber->stack)));
+	(void)worker, (void)fiber;
+}
+
+/* A fiber that will run `function`, not yet ready; NULL when none can be had. */
+static struct fiber *create(struct worker *worker, const void *context, size_t size,
+			    size_t alignment)
+{
+	struct weft *io = worker->io;
+	struct fiber *fiber = slab_take(&io->slabs, &worker->warm);
+	if (!fiber)
+		return NULL;
+	if (fiber_begin(fiber, fiber_entry, io->control_words, context, size,
+			alignment)) {
+		slab_give(&io->slabs, &worker->warm, fiber);
+		slab_set_shortage(&io->slabs, "no memory for a copy of the arguments; "
+					      "give a pointer to them instead");
+		return NULL;
+	}
+	fiber->io = io;
+	fiber->id = scheduler_new_id(worker);
+	/* Relaxed: a counter. */
+	store_relaxed(&worker->created, load_relaxed(&worker->created) + 1);
+	if (scheduler_traces(worker))
+		record_create(worker, fiber);
+	return fiber;
+}
+
+static int start(struct worker *worker, struct weft_future *future,
+		 weft_function *function, const void *context, size_t size,
+		 size_t alignment, void *result)
+{
+	weft_assert(alignment > 0 && (alignment & (alignment - 1)) == 0);
+	struct fiber *fiber = create(worker, context, size, alignment);
+	if (!fiber)
+		return -EAGAIN;
+	fiber->function = function;
+	fiber->result = result;
+	fiber->future = future;
+	rendezvous_init(meeting_of(future));
+	future->fiber = fiber;
+	future->fiber_id = fiber->id;
+	scheduler_make_ready(worker, fiber);
+	return 0;
+}
+
+/* No fiber can be had: the caller runs the function, and the future is born finished. */
+SCHEDULER_RECORDS static void run_inline(struct worker *worker,
+					 struct weft_future *future,
+					 weft_function *function, const void *context,
+					 void *result)
+{
+	struct fiber *self = worker->current;
+	TRACE(worker->segment, INLINE, .fiber = self->id,
+	      .fiber_sequence = ++self->sequence);
+	(void)self;
+	function(worker->io, context, result);
+	future->fiber = NULL;
+	future->fiber_id = 0; /* no fiber: an await finds the end before it looks */
+	rendezvous_init(meeting_of(future));
+	(void)rendezvous_finish(meeting_of(future));
+}
+
+void weft_async_aligned(struct weft *io, struct weft_future *future,
+			weft_function *function, const void *context, size_t size,
+			size_t alignment, void *result)
+{
+	struct worker *worker = scheduler_worker(io);
+	if (start(worker, future, function, context, size, alignment, result) < 0)
+		run_inline(worker, future, function, context, result);
+}
+
+void weft_async(struct weft *io, struct weft_future *future, weft_function *function,
+		const void *context, size_t size, void *result)
+{
+	weft_async_aligned(io, future, function, context, size, _Alignof(max_align_t),
+			   result);
+}
+
+int weft_concurrent(struct weft *io, struct weft_future *future,
+		    weft_function *function, const void *context, size_t size,
+		    void *result)
+{
+	return start(scheduler_worker(io), future, function, context, size,
+		     _Alignof(max_align_t), result);
+}
+
+/* ---- awaiting ---- */
+
+SCHEDULER_RECORDS static void record_await(struct worker *worker, struct fiber *self,
+					   const struct weft_future *future,
+					   bool finished)
+{
+	TRACE(worker->segment, AWAIT,
+	      .arg = finished ? TRACE_found_FINISHED : TRACE_found_WAITS,
+	      .fiber = self->id, .fiber_sequence = ++self->sequence,
+	      .peer = future->fiber_id);
+	(void)worker, (void)self, (void)future, (void)finished;
+}
+
+static void after_await(struct worker *worker, struct fiber *from, void *arg)
+{
+	if (!rendezvous_park(meeting_of(arg), from))
+		scheduler_make_ready(worker, from);
+}
+
+void weft_await(struct weft *io, struct weft_future *future)
+{
+	struct worker *worker = scheduler_worker(io);
+	bool finished = rendezvous_is_finished(meeting_of(future));
+	if (scheduler_traces(worker))
+		record_await(worker, worker->current, future, finished);
+	if (finished)
+		return;
+	struct fiber *child = scheduler_claim(worker, future->fiber, future->fiber_id);
+	scheduler_park(worker, child, after_await, future);
+}

@@ -1,0 +1,46 @@
+#!/bin/sh
+# stress.sh: random trees of fibers on 1 to 4 workers, by seed, with floors for how much was
+# tried. Knobs: SEEDS ("1 2 3"), SWITCHES (for each run), MIGRATIONS (in all runs together).
+#
+# With CFLAGS_ALL of a sanitizer build it is a sanitizer's stress; then a report fails it.
+set -eu
+cd "$(dirname "$0")/../.."
+
+: "${BUILD:=build}" "${SEEDS:=1 2 3}" "${SWITCHES:=1000000}" "${MIGRATIONS:=10000}"
+: "${TIMEOUT:=300}"
+export SWITCHES
+passed=0 failed=0 switches=0 migrations=0
+out=$BUILD/stress
+mkdir -p "$out"
+
+sh chapters/tools/compile.sh "$out/stress" . tests/stress/stress.c
+
+# number WORD: the number before that word in the program's last line.
+number() {
+	sed -n "s/.* \([0-9][0-9]*\) $1.*/\1/p" "$out/output.txt" | tail -n 1
+}
+
+for seed in $SEEDS; do
+	for workers in 1 2 3 4; do
+		if SEED=$seed WORKERS=$workers timeout "$TIMEOUT" "$out/stress" \
+			>"$out/output.txt" 2>&1 && [ "$(number switches)" -ge "$SWITCHES" ]; then
+			passed=$((passed + 1))
+			switches=$((switches + $(number switches)))
+			migrations=$((migrations + $(number migrations)))
+			echo "ok $(tail -n 1 "$out/output.txt")"
+		else
+			failed=$((failed + 1))
+			echo "FAILED seed $seed, $workers workers:"
+			tail -n 40 "$out/output.txt"
+		fi
+	done
+done
+
+echo "$switches switches, $migrations migrations; at least $MIGRATIONS migrations are wanted"
+if [ "$migrations" -ge "$MIGRATIONS" ]; then
+	passed=$((passed + 1))
+else
+	failed=$((failed + 1))
+fi
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ]
