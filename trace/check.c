@@ -11,8 +11,15 @@
  *
  * States of a fiber, by the records that change them:
  *
- *   (unknown) -- CREATE --> parked <-- SWITCH --> running -- FINISH --> finished --
- * SWITCH --> left (unknown) -- WORKER_START --> running -- WORKER_STOP --> stopped
+ *   unknown -- CREATE --> new -- READY --> ready -- SWITCH to it --> running
+ *   running -- SWITCH, yield --> ready     parked -- READY --> ready
+ *   running -- SWITCH, park or start --> parked
+ *   running -- FINISH --> finished -- SWITCH, finish --> left -- RECYCLE --> recycled
+ *   unknown -- WORKER_START --> running -- WORKER_STOP --> stopped
+ *
+ * A trace in which no READY stands was not written by the scheduler: there a switch
+ * may go to any fiber that has not ended. Workers' own contexts run whenever nothing
+ * else does, and nobody makes them ready.
  *
  * Verdicts. Lost records may be the ones that would explain what looks wrong, so after
  * a loss the answer is "unknown" whatever was found. A trace that was not closed has
@@ -36,9 +43,18 @@
 
 #define EVIDENCE_MAX     4
 #define WHAT_SIZE        200
-#define EVENTS_KNOWN     (TRACE_ANCHOR + 1)
+#define EVENTS_KNOWN     (TRACE_SPAN_END + 1)
 #define NOBODY           UINT32_MAX
 #define UNFINISHED_SHOWN 20
+
+/* What a fiber does between its first record and its last. */
+enum phase { UNKNOWN, NEW, READY, RUNNING, PARKED };
+
+/* A span that has begun and not ended; the innermost first. */
+struct span {
+	struct span *outer;
+	struct trace_step begun;
+};
 
 /* A step without a record stands for one that never was. */
 struct fiber_state {
@@ -46,8 +62,12 @@ struct fiber_state {
 	uint32_t worker; /* where it runs, or NOBODY */
 	bool met,
 		stopped; /* it has a record; it ran at the WORKER_STOP of its worker */
-	uint64_t stack_size;                                    /* 0: unknown */
+	enum phase phase;
+	uint64_t stack_size; /* 0: unknown */
+	struct span *spans;  /* the checker's; freed as they end, and at the end */
 	struct trace_step last, created, began, finished, left; /* began: to run */
+	struct trace_step became; /* the record that made `phase` what it is */
+	struct trace_step recycled;
 };
 
 /* A worker between its WORKER_START and WORKER_STOP; a segment without them is a
@@ -90,6 +110,7 @@ struct checker {
 	struct failure failures[INVARIANTS_MAX];
 	uint64_t switches, workers_seen, never_written, repairs;
 	bool clean, out_of_memory;
+	bool has_ready; /* somewhere in the trace there is a READY */
 };
 
 /* ---- state ---- */
@@ -190,13 +211,14 @@ static char *fail(struct checker *checker, const struct trace_step *step,
 
 /* ---- invariant 1: one worker a fiber, one fiber a worker ---- */
 
+/* Who made it ready while it ran, if somebody did, belongs to the slice. */
 static void one_not_elsewhere(struct checker *checker, const struct trace_step *step)
 {
 	uint32_t fiber = step->record->fiber;
 	const struct fiber_state *state = fiber_of(checker, fiber);
 	judged(checker);
 	if (state->worker != NOBODY && state->worker != step->worker)
-		FAIL(checker, step, &state->began, NULL,
+		FAIL(checker, step, &state->began, &state->became,
 		     "%s runs on worker %u and on worker %u at once",
 		     name_of(checker, fiber), (unsigned)state->worker,
 		     (unsigned)step->worker);
@@ -292,16 +314,29 @@ static void three_birth(struct checker *checker, const struct trace_step *step,
 		     name_of(checker, fiber));
 }
 
-/* FINISH and then the switch with reason finish end a life, in that order. */
+/* What follows the last switch. */
+static void three_after(struct checker *checker, const struct trace_step *step,
+			uint32_t fiber, bool recycles)
+{
+	const struct fiber_state *state = fiber_of(checker, fiber);
+	if (state->recycled.record)
+		FAIL(checker, step, &state->left, &state->recycled,
+		     "%s has a record after its RECYCLE", name_of(checker, fiber));
+	else if (!recycles)
+		FAIL(checker, step, &state->finished, &state->left,
+		     "%s has a record after its last switch", name_of(checker, fiber));
+}
+
+/* FINISH, then the switch with reason finish, then RECYCLE end a life, in that order. */
 static void three_end(struct checker *checker, const struct trace_step *step,
 		      uint32_t fiber, bool as_fiber)
 {
 	const struct fiber_state *state = fiber_of(checker, fiber);
 	bool leaves = !as_fiber && step->record->type == TRACE_SWITCH &&
 		      step->record->arg == TRACE_leave_FINISH;
+	bool recycles = as_fiber && step->record->type == TRACE_RECYCLE;
 	if (state->left.record)
-		FAIL(checker, step, &state->finished, &state->left,
-		     "%s has a record after its last switch", name_of(checker, fiber));
+		three_after(checker, step, fiber, recycles);
 	else if (state->finished.record && !leaves)
 		FAIL(checker, step, &state->finished, NULL,
 		     "%s has a record after its FINISH that is not its last switch",
@@ -309,6 +344,9 @@ static void three_end(struct checker *checker, const struct trace_step *step,
 	else if (!state->finished.record && leaves)
 		FAIL(checker, step, &state->began, NULL,
 		     "%s is left for good without a FINISH", name_of(checker, fiber));
+	else if (recycles)
+		FAIL(checker, step, &state->last, NULL, "%s is recycled before its end",
+		     name_of(checker, fiber));
 }
 
 static void three_each(struct checker *checker, const struct trace_step *step)
@@ -327,7 +365,105 @@ static void three_each(struct checker *checker, const struct trace_step *step)
 	}
 }
 
-/* ---- invariant 13: stacks suffice ---- */
+/* ---- invariant 4: ready before running ---- */
+
+/* One whose function has returned is invariant 3's business. */
+static void four_ready(struct checker *checker, const struct trace_step *step)
+{
+	uint32_t fiber = step->record->fiber;
+	const struct fiber_state *state = fiber_of(checker, fiber);
+	if (is_worker_context(fiber) || state->finished.record)
+		return;
+	judged(checker);
+	if (state->phase == READY)
+		FAIL(checker, step, &state->became, NULL,
+		     "%s is made ready, but it is ready already",
+		     name_of(checker, fiber));
+	else if (state->phase == RUNNING)
+		FAIL(checker, step, &state->became, NULL,
+		     "%s is made ready while it runs", name_of(checker, fiber));
+}
+
+/* One that runs already is invariant 1's business. */
+static void four_switch(struct checker *checker, const struct trace_step *step)
+{
+	uint32_t fiber = step->record->fiber;
+	const struct fiber_state *state = fiber_of(checker, fiber);
+	if (!checker->has_ready || is_worker_context(fiber))
+		return;
+	judged(checker);
+	if (state->phase == NEW || state->phase == PARKED)
+		FAIL(checker, step, &state->became, NULL,
+		     "%s runs, but nobody made it ready since it %s",
+		     name_of(checker, fiber),
+		     state->phase == NEW ? "was created" : "parked");
+}
+
+/* ---- invariant 5: a cause for every READY ---- */
+
+/* Without a waker, it came from outside the fibers. */
+static void five_ready(struct checker *checker, const struct trace_step *step)
+{
+	const struct worker_state *worker = &checker->workers[step->worker];
+	uint32_t waker = step->record->peer;
+	if (!worker->started || waker == 0)
+		return;
+	judged(checker);
+	if (worker->runs != waker)
+		FAIL(checker, step, &worker->since, NULL,
+		     "%s is made ready by %s on worker %u, which runs %s",
+		     name_of(checker, step->record->fiber), name_of(checker, waker),
+		     (unsigned)step->worker, name_of(checker, worker->runs));
+}
+
+/* ---- invariant 13: spans nest, and stacks suffice ---- */
+
+static const char *text_of(const struct checker *checker, const struct trace_step *step)
+{
+	return trace_file_string(checker->file, step->record->value & 0xFFFFFFFFu);
+}
+
+/* A text for which there was no room is the empty one, and may have been any. */
+static bool same_text(const struct checker *checker, const struct trace_step *a,
+		      const struct trace_step *b)
+{
+	const char *one = text_of(checker, a), *other = text_of(checker, b);
+	bool lost = load_relaxed(&checker->file->header->lost_strings) > 0;
+	return strcmp(one, other) == 0 || (lost && (!*one || !*other));
+}
+
+static void thirteen_span_end(struct checker *checker, const struct trace_step *step)
+{
+	uint32_t fiber = step->record->fiber;
+	const struct span *span = fiber_of(checker, fiber)->spans;
+	char ends[48], began[48];
+	text_escape(ends, sizeof ends, text_of(checker, step));
+	judged(checker);
+	if (!span) {
+		FAIL(checker, step, &fiber_of(checker, fiber)->last, NULL,
+		     "%s ends \"%s\", but no span of it is open",
+		     name_of(checker, fiber), ends);
+		return;
+	}
+	text_escape(began, sizeof began, text_of(checker, &span->begun));
+	if (!same_text(checker, step, &span->begun))
+		FAIL(checker, step, &span->begun, NULL,
+		     "%s ends \"%s\", but the span it began last is \"%s\"",
+		     name_of(checker, fiber), ends, began);
+}
+
+static void thirteen_open_span(struct checker *checker, const struct trace_step *step)
+{
+	uint32_t fiber = step->record->fiber;
+	const struct span *span = fiber_of(checker, fiber)->spans;
+	char began[48];
+	if (!span)
+		return;
+	judged(checker);
+	text_escape(began, sizeof began, text_of(checker, &span->begun));
+	FAIL(checker, step, &span->begun, NULL, "%s finishes, but its \"%s\" is open",
+	     name_of(checker, fiber), began);
+}
 
 static void thirteen_used(struct checker *checker, const struct trace_step *step,
 			  uint32_t fiber)
@@ -351,9 +487,19 @@ static void thirteen_switch(struct checker *checker, const struct trace_step *st
 static void thirteen_finish(struct checker *checker, const struct trace_step *step)
 {
 	thirteen_used(checker, step, step->record->fiber);
+	thirteen_open_span(checker, step);
 }
 
 /* ---- invariant 18: everything ends ---- */
+
+/* A worker's own context has no work that ends. */
+static bool must_end(const struct checker *checker, uint32_t index)
+{
+	const struct fiber_state *state = fiber_table_at(&checker->fibers, index);
+	uint32_t fiber = checker->fibers.fibers[index];
+	return checker->clean && fiber != 0 && !is_worker_context(fiber) &&
+	       state->created.record;
+}
 
 /* Whether nothing is left to do for a fiber. One that left for good without a FINISH is
  * invariant 3's business. */
@@ -364,16 +510,15 @@ static bool has_ended(const struct fiber_state *state)
 
 static void eighteen_end(struct checker *checker)
 {
-	for (uint32_t i = 0; checker->clean && i < checker->fibers.count; i++) {
+	for (uint32_t i = 0; i < checker->fibers.count; i++) {
 		const struct fiber_state *state = fiber_table_at(&checker->fibers, i);
-		uint32_t fiber = checker->fibers.fibers[i];
-		if (fiber == 0 || !state->created.record)
+		if (!must_end(checker, i))
 			continue;
 		judged(checker);
 		if (!has_ended(state))
 			FAIL(checker, &state->last, &state->created, NULL,
 			     "%s neither finished nor ran when its worker stopped",
-			     name_of(checker, fiber));
+			     name_of(checker, checker->fibers.fibers[i]));
 	}
 }
 
@@ -386,7 +531,11 @@ static const struct invariant invariants[] = {
 	 .on = {[TRACE_SWITCH] = one_not_elsewhere,
 		[TRACE_WORKER_START] = one_start,
 		[TRACE_FINISH] = one_acts,
-		[TRACE_MARK] = one_acts}},
+		[TRACE_MARK] = one_acts,
+		[TRACE_AWAIT] = one_acts,
+		[TRACE_INLINE] = one_acts,
+		[TRACE_SPAN_BEGIN] = one_acts,
+		[TRACE_SPAN_END] = one_acts}},
 	{.number = 2,
 	 .name = "switch leaves what ran",
 	 .sentence = "a switch leaves the fiber that its worker ran, from the one it "
@@ -396,12 +545,26 @@ static const struct invariant invariants[] = {
 	 .name = "whole lives",
 	 .sentence =
 		 "a fiber's records are numbered without a gap, none before its CREATE "
-		 "and none after its FINISH but the switch that leaves it for good",
+		 "and none after its FINISH but the switch that leaves it for good and "
+		 "then its RECYCLE",
 	 .each = three_each},
+	{.number = 4,
+	 .name = "ready before running",
+	 .sentence = "a fiber is made ready when it is new or parked, once before each "
+		     "run, and a switch goes to one that is ready",
+	 .on = {[TRACE_READY] = four_ready, [TRACE_SWITCH] = four_switch}},
+	{.number = 5,
+	 .name = "ready for a cause",
+	 .sentence = "who makes a fiber ready runs on the worker that records it",
+	 .on = {[TRACE_READY] = five_ready}},
 	{.number = 13,
-	 .name = "stack depth",
-	 .sentence = "a fiber uses no more stack than it has",
-	 .on = {[TRACE_SWITCH] = thirteen_switch, [TRACE_FINISH] = thirteen_finish}},
+	 .name = "spans and stacks",
+	 .sentence =
+		 "a fiber's spans nest, end with the text they began with and before "
+		 "it does, and it uses no more stack than it has",
+	 .on = {[TRACE_SWITCH] = thirteen_switch,
+		[TRACE_FINISH] = thirteen_finish,
+		[TRACE_SPAN_END] = thirteen_span_end}},
 	{.number = 18,
 	 .name = "everything ends",
 	 .sentence =
@@ -428,6 +591,13 @@ static void judge(struct checker *checker, const struct trace_step *step)
 	}
 }
 
+static void become(struct fiber_state *state, enum phase phase,
+		   const struct trace_step *step)
+{
+	state->phase = phase;
+	state->became = *step;
+}
+
 /* Unless it runs elsewhere by now, as in a broken trace. */
 static void stop_running(struct checker *checker, uint32_t fiber, uint32_t worker)
 {
@@ -448,6 +618,7 @@ static void run(struct checker *checker, uint32_t fiber, const struct trace_step
 	state->worker = step->worker;
 	state->began = *step;
 	state->stopped = false;
+	become(state, RUNNING, step);
 }
 
 static void start_worker(struct checker *checker, const struct trace_step *step)
@@ -467,12 +638,36 @@ static void stop_worker(struct checker *checker, const struct trace_step *step)
 
 static void switch_fibers(struct checker *checker, const struct trace_step *step)
 {
-	uint32_t previous = step->record->peer;
+	struct fiber_state *previous = fiber_of(checker, step->record->peer);
 	checker->switches++;
-	stop_running(checker, previous, step->worker);
-	if (previous && step->record->arg == TRACE_leave_FINISH)
-		fiber_of(checker, previous)->left = *step;
+	stop_running(checker, step->record->peer, step->worker);
+	if (step->record->peer && step->record->arg == TRACE_leave_FINISH)
+		previous->left = *step;
+	if (previous->worker == NOBODY)
+		become(previous,
+		       step->record->arg == TRACE_leave_YIELD ? READY : PARKED, step);
 	run(checker, step->record->fiber, step);
+}
+
+static void begin_span(struct checker *checker, const struct trace_step *step)
+{
+	struct fiber_state *state = fiber_of(checker, step->record->fiber);
+	struct span *span = malloc(sizeof *span);
+	if (!span) {
+		checker->out_of_memory = true;
+		return;
+	}
+	*span = (struct span){.outer = state->spans, .begun = *step};
+	state->spans = span;
+}
+
+static void end_span(struct fiber_state *state)
+{
+	struct span *span = state->spans;
+	if (!span)
+		return;
+	state->spans = span->outer;
+	free(span);
 }
 
 static void number(struct checker *checker, uint32_t fiber, uint32_t number,
@@ -502,9 +697,22 @@ static void apply(struct checker *checker, const struct trace_step *step)
 		fiber_of(checker, record->fiber)->created = *step;
 		fiber_of(checker, record->fiber)->stack_size =
 			record->value & 0xFFFFFFFFu;
+		become(fiber_of(checker, record->fiber), NEW, step);
+		break;
+	case TRACE_READY:
+		become(fiber_of(checker, record->fiber), READY, step);
 		break;
 	case TRACE_FINISH:
 		fiber_of(checker, record->fiber)->finished = *step;
+		break;
+	case TRACE_RECYCLE:
+		fiber_of(checker, record->fiber)->recycled = *step;
+		break;
+	case TRACE_SPAN_BEGIN:
+		begin_span(checker, step);
+		break;
+	case TRACE_SPAN_END:
+		end_span(fiber_of(checker, record->fiber));
 		break;
 	}
 	if (record->fiber)
@@ -521,6 +729,18 @@ static void look_at(struct checker *checker, const struct trace_step *step)
 		return;
 	judge(checker, step);
 	apply(checker, step);
+}
+
+/* Known before the walk: a switch may come before the first READY. */
+static bool find_ready(const struct trace_file *file)
+{
+	for (uint32_t s = 0; s < trace_file_segments(file); s++) {
+		const struct trace_record *records = trace_file_records(file, s);
+		for (uint64_t i = 0; i < file->heads[s]; i++)
+			if (records[i].type == TRACE_READY)
+				return true;
+	}
+	return false;
 }
 
 static int walk(struct checker *checker)
@@ -541,6 +761,16 @@ static int walk(struct checker *checker)
 			invariants[i].end(checker);
 	}
 	return error;
+}
+
+static void free_fibers(struct checker *checker)
+{
+	for (uint32_t i = 0; i < checker->fibers.count; i++) {
+		struct fiber_state *state = fiber_table_at(&checker->fibers, i);
+		while (state->spans)
+			end_span(state);
+	}
+	fiber_table_free(&checker->fibers);
 }
 
 /* ---- telling ---- */
@@ -629,14 +859,13 @@ static void print_failure(const struct checker *checker, size_t index, FILE *out
 static void print_unfinished(const struct checker *checker, FILE *out)
 {
 	uint64_t left = 0;
-	for (uint32_t i = 0; checker->clean && i < checker->fibers.count; i++) {
-		const struct fiber_state *state = fiber_table_at(&checker->fibers, i);
-		uint32_t fiber = checker->fibers.fibers[i];
-		if (fiber == 0 || !state->created.record || has_ended(state))
+	for (uint32_t i = 0; i < checker->fibers.count; i++) {
+		if (!must_end(checker, i) ||
+		    has_ended(fiber_table_at(&checker->fibers, i)))
 			continue;
 		if (left++ < UNFINISHED_SHOWN)
 			fprintf(out, "%s%s", left > 1 ? ", " : "unfinished: ",
-				name_of(checker, fiber));
+				name_of(checker, checker->fibers.fibers[i]));
 	}
 	if (left > UNFINISHED_SHOWN)
 		fprintf(out, " and %" PRIu64 " more", left - UNFINISHED_SHOWN);
@@ -765,11 +994,12 @@ int command_check(const struct trace_file *file, FILE *out)
 	if (!error) {
 		checker->file = file;
 		checker->clean = trace_file_clean(file);
+		checker->has_ready = find_ready(file);
 		fiber_table_init(&checker->fibers, sizeof(struct fiber_state));
 		error = walk(checker);
 		if (!error)
 			code = tell(checker, out);
-		fiber_table_free(&checker->fibers);
+		free_fibers(checker);
 		names_close(&checker->names);
 	}
 	if (error)

@@ -25,9 +25,11 @@ struct facts {
 	struct names names;
 	struct fact *facts;
 	size_t count, room;
-	int error;                         /* the first; later facts are not added */
-	uint64_t events[256], leaves[256]; /* how many, by number */
-	uint64_t *from, *to, *stack;       /* of each fiber, by its index in names */
+	int error;            /* the first; later facts are not added */
+	uint64_t events[256]; /* how many, by number */
+	uint64_t leaves[256], places[256], found[256]; /* by choice */
+	uint64_t created;            /* fibers, without the workers' own contexts */
+	uint64_t *from, *to, *stack; /* of each fiber, by its index in names */
 };
 
 /* The order of strcmp(3) is the same in every locale. */
@@ -95,7 +97,16 @@ static size_t index_of(const struct facts *facts, uint32_t id)
 	return fiber ? (size_t)(fiber - facts->names.fibers) : facts->names.count;
 }
 
-/* Counts one record under its event, its fibers and its text. */
+/* Counts what the program wrote, under its text. */
+static void count_text(struct facts *facts, const struct trace_record *record)
+{
+	const char *text = trace_file_string(facts->file, record->value & 0xFFFFFFFFu);
+	add(facts, record->type == TRACE_MARK ? "marks" : "spans",
+	    *text ? text : "(empty)", 1);
+}
+
+/* Counts one record under its event, its choice, its fibers and its text. A span counts
+ * where it begins. */
 static void count_record(struct facts *facts, const struct trace_record *record)
 {
 	size_t fiber = index_of(facts, record->fiber);
@@ -108,10 +119,14 @@ static void count_record(struct facts *facts, const struct trace_record *record)
 		raise_to(&facts->stack[peer], record->value >> 32);
 	} else if (record->type == TRACE_FINISH) {
 		raise_to(&facts->stack[fiber], record->value >> 32);
-	} else if (record->type == TRACE_MARK) {
-		uint64_t string = record->value & 0xFFFFFFFFu;
-		const char *text = trace_file_string(facts->file, string);
-		add(facts, "marks", *text ? text : "(empty)", 1);
+	} else if (record->type == TRACE_CREATE) {
+		facts->created += record->fiber < TRACE_IDLE_FIBERS;
+	} else if (record->type == TRACE_READY) {
+		facts->places[record->arg]++;
+	} else if (record->type == TRACE_AWAIT) {
+		facts->found[record->arg]++;
+	} else if (record->type == TRACE_MARK || record->type == TRACE_SPAN_BEGIN) {
+		count_text(facts, record);
 	}
 }
 
@@ -131,19 +146,36 @@ static void count_segments(struct facts *facts)
 	add(facts, "records", "", records);
 }
 
+/* "switches.yield", "awaits.waits": a fact for each choice of that kind. */
+static void add_choices(struct facts *facts, const char *name, const char *kind,
+			const uint64_t *counts)
+{
+	const struct schema *schema = &facts->file->schema;
+	for (size_t i = 0; i < schema->choice_count; i++)
+		if (strcmp(schema->choices[i].kind, kind) == 0)
+			add(facts, name, schema->choices[i].text,
+			    counts[schema->choices[i].number]);
+}
+
 /* The choices and events are those of the file's own schema. */
 static void add_by_number(struct facts *facts)
 {
+	static const struct {
+		const char *name;
+		uint8_t type;
+	} kinds[] = {
+		{"switches", TRACE_SWITCH},  {"finished", TRACE_FINISH},
+		{"marks", TRACE_MARK},       {"readies", TRACE_READY},
+		{"awaits", TRACE_AWAIT},     {"inlines", TRACE_INLINE},
+		{"spans", TRACE_SPAN_BEGIN},
+	};
 	const struct schema *schema = &facts->file->schema;
-	uint64_t switches = facts->events[TRACE_SWITCH];
-	add(facts, "switches", "", switches);
-	add(facts, "fibers", "", facts->events[TRACE_CREATE]);
-	add(facts, "finished", "", facts->events[TRACE_FINISH]);
-	add(facts, "marks", "", facts->events[TRACE_MARK]);
-	for (size_t i = 0; i < schema->choice_count; i++)
-		if (strcmp(schema->choices[i].kind, "leave") == 0)
-			add(facts, "switches", schema->choices[i].text,
-			    facts->leaves[schema->choices[i].number]);
+	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+		add(facts, kinds[i].name, "", facts->events[kinds[i].type]);
+	add(facts, "fibers", "", facts->created);
+	add_choices(facts, "switches", "leave", facts->leaves);
+	add_choices(facts, "readies", "place", facts->places);
+	add_choices(facts, "awaits", "found", facts->found);
 	for (size_t type = 0; type < 256; type++)
 		if (schema->events[type].known)
 			add(facts, "events", schema->events[type].name,

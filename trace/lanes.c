@@ -13,7 +13,11 @@
  *                               WORKER_START        |------ SWITCH, finish -> finished
  *                                                   |------ SWITCH, other --> parked
  *                                                   '------ WORKER_STOP ----> finished
- *   ready, parked -- SWITCH to it --> running     finished -- next step --> absent
+ *   new, parked -- READY --> ready                finished -- next step --> absent
+ *   ready, parked -- SWITCH to it --> running
+ *   running -- SWITCH to it, by another worker --> twice -- SWITCH from it --> running
+ *
+ * The last line is what a broken run does, and a picture must not hide it.
  *
  * Rejected: columns that stand for several steps each. Where fibers take turns, and
  * they mostly do, every such column says "all of them". */
@@ -31,7 +35,7 @@
 #define LABEL_LEAST    4  /* columns of a name in a narrow terminal */
 #define NAMES_A_WORKER 6  /* as many names are listed of those a worker ran */
 
-enum state { ABSENT, NEW, RUNNING, READY, PARKED, FINISHED, STATES };
+enum state { ABSENT, NEW, RUNNING, TWICE, READY, PARKED, FINISHED, STATES };
 
 /* Colours are those of the 256 that come nearest to Okabe and Ito's, which people who
  * see colours differently can tell apart. */
@@ -39,16 +43,23 @@ static const struct look {
 	const char *unicode, *ascii, *text;
 	int color;
 } looks[STATES] = {
-	[ABSENT] = {" ", " ", "", 0},          [NEW] = {"░", ":", "new", 246},
-	[RUNNING] = {"█", "=", "running", 36}, [READY] = {"╌", "-", "ready", 178},
-	[PARKED] = {"·", ".", "parked", 166},  [FINISHED] = {"┤", "|", "finished", 246},
+	[ABSENT] = {" ", " ", "", 0},
+	[NEW] = {"░", ":", "new", 246},
+	[RUNNING] = {"█", "=", "running", 36},
+	[READY] = {"╌", "-", "ready", 178},
+	[PARKED] = {"·", ".", "parked", 166},
+	[FINISHED] = {"┤", "|", "finished", 246},
+	[TWICE] = {"!", "!", "run by two workers at once", 160},
 };
 
 /* What is drawn of one fiber at one step. */
 struct cell {
-	uint8_t state; /* enum state */
-	char worker;   /* the letter of the worker it runs on */
+	uint8_t state;  /* enum state */
+	uint8_t worker; /* the one it runs on */
+	uint8_t other;  /* and the other one, where it runs twice */
 };
+
+_Static_assert(TRACE_SEGMENTS_MAX - 1 <= UINT8_MAX, "a cell holds a worker");
 
 struct lanes {
 	const struct names *names;
@@ -119,7 +130,8 @@ static void flow_line(const struct lanes *lanes, const char *text)
 static bool is_step(const struct trace_record *record)
 {
 	return record->type == TRACE_SWITCH || record->type == TRACE_CREATE ||
-	       record->type == TRACE_WORKER_START || record->type == TRACE_WORKER_STOP;
+	       record->type == TRACE_READY || record->type == TRACE_WORKER_START ||
+	       record->type == TRACE_WORKER_STOP;
 }
 
 /* 0 to 9, then a to z; a machine with more workers shows the rest as +. */
@@ -145,14 +157,26 @@ static enum state left(uint8_t reason)
 					      : PARKED;
 }
 
-/* Notes the new state and what follows from it. */
-static void become(struct lanes *lanes, size_t fiber, enum state state, uint32_t worker)
+static void run(struct lanes *lanes, size_t fiber, uint32_t worker)
 {
-	lanes->now[fiber] = (struct cell){(uint8_t)state, letter(worker)};
-	if (state == FINISHED)
+	struct cell *now = &lanes->now[fiber];
+	bool twice = now->state == RUNNING && now->worker != worker;
+	*now = (struct cell){twice ? TWICE : RUNNING, (uint8_t)worker, now->worker};
+	lanes->ran[worker * (lanes->names->count + 1) + fiber] = true;
+}
+
+/* What another worker runs goes on there. */
+static void stop(struct lanes *lanes, size_t fiber, enum state state, uint32_t worker)
+{
+	struct cell *now = &lanes->now[fiber];
+	if (now->state == TWICE) {
+		now->state = RUNNING;
+		now->worker = now->worker == worker ? now->other : now->worker;
+	} else if (now->state != RUNNING || now->worker == worker) {
+		now->state = (uint8_t)state;
+	}
+	if (now->state == FINISHED)
 		lanes->ended = fiber;
-	if (state == RUNNING)
-		lanes->ran[worker * (lanes->names->count + 1) + fiber] = true;
 }
 
 /* The last element of `now` takes what is said of no fiber. */
@@ -162,16 +186,17 @@ static void follow(struct lanes *lanes, const struct trace_step *step)
 	size_t fiber = index_of(lanes, record->fiber);
 	if (lanes->now[lanes->ended].state == FINISHED)
 		lanes->now[lanes->ended].state = ABSENT;
-	if (record->type == TRACE_SWITCH) {
-		become(lanes, index_of(lanes, record->peer), left(record->arg),
-		       step->worker);
-		become(lanes, fiber, RUNNING, step->worker);
-	} else {
-		enum state state = record->type == TRACE_CREATE         ? NEW
-				   : record->type == TRACE_WORKER_START ? RUNNING
-									: FINISHED;
-		become(lanes, fiber, state, step->worker);
-	}
+	if (record->type == TRACE_SWITCH)
+		stop(lanes, index_of(lanes, record->peer), left(record->arg),
+		     step->worker);
+	if (record->type == TRACE_CREATE)
+		lanes->now[fiber].state = NEW;
+	else if (record->type == TRACE_WORKER_STOP)
+		stop(lanes, fiber, FINISHED, step->worker);
+	else if (record->type != TRACE_READY)
+		run(lanes, fiber, step->worker);
+	else if (lanes->now[fiber].state != RUNNING && lanes->now[fiber].state != TWICE)
+		lanes->now[fiber].state = READY;
 }
 
 /* ---- the cells ---- */
@@ -180,9 +205,10 @@ static void follow(struct lanes *lanes, const struct trace_step *step)
 static struct cell sum_up(const struct lanes *lanes, size_t from)
 {
 	for (size_t i = from; i < lanes->names->count; i++)
-		if (!lanes->names->fibers[i].idle && lanes->now[i].state == RUNNING)
+		if (!lanes->names->fibers[i].idle &&
+		    (lanes->now[i].state == RUNNING || lanes->now[i].state == TWICE))
 			return lanes->now[i];
-	return (struct cell){ABSENT, ' '};
+	return (struct cell){.state = ABSENT};
 }
 
 /* Fibers come before idle contexts in names, since they have the smaller numbers. */
@@ -279,7 +305,7 @@ static void draw_cell(const struct lanes *lanes, struct cell cell)
 {
 	const struct look *look = &looks[cell.state];
 	if (cell.state == RUNNING && lanes->workers > 1)
-		fputc(cell.worker, lanes->out);
+		fputc(letter(cell.worker), lanes->out);
 	else
 		fputs(lanes->terminal->unicode ? look->unicode : look->ascii,
 		      lanes->out);

@@ -213,8 +213,10 @@ static int list(struct names *names)
 		return -ENOMEM;
 	}
 	names->count = table.count;
-	for (size_t i = 0; i < names->count; i++)
+	for (size_t i = 0; i < names->count; i++) {
 		names->fibers[i].id = table.fibers[i];
+		names->fibers[i].idle = table.fibers[i] >= TRACE_IDLE_FIBERS;
+	}
 	fiber_table_free(&table);
 	qsort(names->fibers, names->count, sizeof *names->fibers, by_id);
 	return 0;
@@ -259,12 +261,14 @@ static int by_text(const void *a, const void *b)
 		      (*(struct fiber_name *const *)b)->text);
 }
 
-/* "echo" and "echo" become "echo 7" and "echo 8". */
+/* "echo" and "echo" become "echo 7" and "echo 8". A worker's own context has the
+ * number of the worker. */
 static void number(struct fiber_name *fiber)
 {
 	char text[NAME_SIZE - 16]; /* leaves room for a space and ten digits */
 	text_escape(text, sizeof text, fiber->text);
-	snprintf(fiber->text, sizeof fiber->text, "%s %" PRIu32, text, fiber->id);
+	snprintf(fiber->text, sizeof fiber->text, "%s %" PRIu32, text,
+		 fiber->idle ? fiber->id - TRACE_IDLE_FIBERS : fiber->id);
 }
 
 /* Sorts by name, so that fibers of one name are neighbours. Numbers are given only after all
@@ -293,7 +297,6 @@ static void name_the_rest(struct names *names)
 {
 	for (size_t i = 0; i < names->count; i++) {
 		struct fiber_name *fiber = &names->fibers[i];
-		fiber->idle = fiber->id >= TRACE_IDLE_FIBERS;
 		if (*fiber->text)
 			continue;
 		snprintf(fiber->text, sizeof fiber->text, "%s %" PRIu32,
@@ -371,7 +374,8 @@ static void tell_text(const struct names *names, uint64_t string, FILE *out)
 	fprintf(out, "\"%s\"", text);
 }
 
-/* ", in play", the function that recorded it. */
+/* ", in play", the function that recorded it, if that is the program's and not the
+ * runtime's. */
 static void tell_function(const struct names *names, const struct trace_record *record,
 			  FILE *out)
 {
@@ -380,7 +384,7 @@ static void tell_function(const struct names *names, const struct trace_record *
 	char function[128];
 	text_escape(function, sizeof function,
 		    site ? trace_file_string(names->file, site->function) : "");
-	if (*function)
+	if (*function && strncmp(function, "weft_", 5) != 0)
 		fprintf(out, ", in %s", function);
 }
 
@@ -435,6 +439,28 @@ static void tell_create(const struct names *names, const struct trace_record *re
 	}
 }
 
+static void tell_finish(const struct names *names, const struct trace_record *record,
+			FILE *out)
+{
+	fprintf(out, "%s's function returns", names_of(names, record->fiber));
+	if (record->value >> 32 == 0)
+		return;
+	fputs("; at most ", out);
+	tell_bytes(out, record->value >> 32);
+	fputs(" of its stack were in use at a switch", out);
+}
+
+/* A worker's own context has no number that anybody would want to know. */
+static void tell_name(const struct names *names, const struct trace_record *record,
+		      FILE *out)
+{
+	const char *fiber = names_of(names, record->fiber);
+	if (record->fiber >= TRACE_IDLE_FIBERS)
+		fprintf(out, "a worker's own context is named %s", fiber);
+	else
+		fprintf(out, "fiber %" PRIu32 " is named %s", record->fiber, fiber);
+}
+
 /* A count of 0 is one the program did not give. */
 static void tell_mark(const struct names *names, const struct trace_record *record,
 		      FILE *out)
@@ -444,6 +470,65 @@ static void tell_mark(const struct names *names, const struct trace_record *reco
 	tell_text(names, record->value & 0xFFFFFFFFu, out);
 	if (record->value >> 32)
 		fprintf(out, " %" PRIu64, record->value >> 32);
+	tell_function(names, record, out);
+}
+
+/* "ping makes main ready (direct)": where it then waits. Without a waker, what woke it was
+ * no fiber. */
+static void tell_ready(const struct names *names, const struct trace_record *record,
+		       FILE *out)
+{
+	const char *place =
+		schema_choice_text(&names->file->schema, "place", record->arg);
+	const char *fiber = names_of(names, record->fiber);
+	if (record->peer)
+		fprintf(out, "%s makes %s ready", names_of(names, record->peer), fiber);
+	else
+		fprintf(out, "%s becomes ready", fiber);
+	if (place)
+		fprintf(out, " (%s)", place);
+}
+
+/* A target of 0 is a function for which there was no fiber. */
+static void tell_await(const struct names *names, const struct trace_record *record,
+		       FILE *out)
+{
+	fprintf(out, "%s awaits ", names_of(names, record->fiber));
+	if (record->peer)
+		fputs(names_of(names, record->peer), out);
+	else
+		fputs("a function that was run inline", out);
+	if (record->arg == TRACE_found_FINISHED)
+		fputs(", which has finished", out);
+	else if (record->arg == TRACE_found_WAITS)
+		fputs(", which has not finished", out);
+}
+
+static void tell_recycle(const struct names *names, const struct trace_record *record,
+			 FILE *out)
+{
+	fprintf(out, "%s's stack is free again", names_of(names, record->fiber));
+	if (record->peer)
+		fprintf(out, "; its end is told to %s", names_of(names, record->peer));
+}
+
+static void tell_inline(const struct names *names, const struct trace_record *record,
+			FILE *out)
+{
+	char entry[NAME_SIZE];
+	text_escape(entry, sizeof entry,
+		    trace_file_string(names->file, record->value >> 32));
+	fprintf(out, "%s runs %s on its own stack: no fiber was to be had",
+		names_of(names, record->fiber), *entry ? entry : "a function");
+}
+
+static void tell_span(const struct names *names, const struct trace_record *record,
+		      FILE *out)
+{
+	fprintf(out, "%s %s ",
+		record->fiber ? names_of(names, record->fiber) : "the program",
+		record->type == TRACE_SPAN_BEGIN ? "begins" : "ends");
+	tell_text(names, record->value & 0xFFFFFFFFu, out);
 	tell_function(names, record, out);
 }
 
@@ -491,32 +576,31 @@ static void tell_any(const struct names *names, const struct trace_record *recor
 	fprintf(out, ": %s", text);
 }
 
+/* Of the events that need no worker's number. */
+static void (*const tellers[])(const struct names *names,
+			       const struct trace_record *record, FILE *out) = {
+	[TRACE_SWITCH] = tell_switch, [TRACE_CREATE] = tell_create,
+	[TRACE_FINISH] = tell_finish, [TRACE_NAME] = tell_name,
+	[TRACE_MARK] = tell_mark,     [TRACE_READY] = tell_ready,
+	[TRACE_AWAIT] = tell_await,   [TRACE_RECYCLE] = tell_recycle,
+	[TRACE_INLINE] = tell_inline, [TRACE_SPAN_BEGIN] = tell_span,
+	[TRACE_SPAN_END] = tell_span,
+};
+
+#define TELLERS (sizeof tellers / sizeof *tellers)
+
 void names_tell(const struct names *names, const struct trace_step *step, FILE *out)
 {
 	const struct trace_record *record = step->record;
 	const char *fiber = names_of(names, record->fiber);
-	if (record->type == TRACE_SWITCH) {
-		tell_switch(names, record, out);
-	} else if (record->type == TRACE_CREATE) {
-		tell_create(names, record, out);
-	} else if (record->type == TRACE_FINISH) {
-		fprintf(out, "%s's function returns", fiber);
-		if (record->value >> 32) {
-			fputs("; at most ", out);
-			tell_bytes(out, record->value >> 32);
-			fputs(" of its stack were in use at a switch", out);
-		}
-	} else if (record->type == TRACE_NAME) {
-		fprintf(out, "fiber %" PRIu32 " is named %s", record->fiber, fiber);
-	} else if (record->type == TRACE_WORKER_START) {
+	if (record->type < TELLERS && tellers[record->type])
+		tellers[record->type](names, record, out);
+	else if (record->type == TRACE_WORKER_START)
 		fprintf(out, "worker %" PRIu32 " starts, running %s", step->worker,
 			fiber);
-	} else if (record->type == TRACE_WORKER_STOP) {
+	else if (record->type == TRACE_WORKER_STOP)
 		fprintf(out, "worker %" PRIu32 " stops; it ran %s last", step->worker,
 			fiber);
-	} else if (record->type == TRACE_MARK) {
-		tell_mark(names, record, out);
-	} else {
+	else
 		tell_any(names, record, out);
-	}
 }

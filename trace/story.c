@@ -10,6 +10,9 @@
  *                     +-- settle, when there are enough of them --> folded -- settle
  * --> told in one line
  *
+ * Steps that say one thing together share a line, as a CREATE and the READY of the new
+ * fiber do: the second is written behind the first while the line is still open.
+ *
  * Rejected: keeping all lines in memory, which a long trace does not fit. */
 #include <inttypes.h>
 #include <string.h>
@@ -45,7 +48,9 @@ struct story {
 
 	/* Which lines are written: those before `head` and from `tail` on. */
 	uint64_t head, tail;
-	uint64_t left_out; /* steps */
+	uint64_t left_out;      /* steps */
+	bool open;              /* a line lacks its end */
+	struct trace_step said; /* the last of that line, or none */
 	const struct unit *unit;
 	int digits; /* before the point, of the last time */
 
@@ -89,10 +94,19 @@ static void write_left_out(struct story *story)
 	story->left_out = 0;
 }
 
+static void end_line(struct story *story)
+{
+	if (story->open)
+		fputc('\n', story->out);
+	story->open = false;
+	story->said.record = NULL;
+}
+
 /* Begins the line of `steps` steps; false when it is not to be written. */
 static bool begin_line(struct story *story, uint64_t tick, uint64_t steps)
 {
 	uint64_t line = story->lines++;
+	end_line(story);
 	if (!story->out)
 		return false;
 	if (line >= story->head && line < story->tail) {
@@ -102,20 +116,51 @@ static bool begin_line(struct story *story, uint64_t tick, uint64_t steps)
 	write_left_out(story);
 	write_time(story, ns_of(story, tick), story->digits);
 	fputs("  ", story->out);
+	story->open = true;
 	return true;
+}
+
+/* Whether `next`, the step after `said`, goes on with what that says: a new fiber is made
+ * ready; an awaiter leaves; who was made ready is switched to; who left for good is
+ * recycled. */
+static bool joins(const struct trace_step *said, const struct trace_step *next)
+{
+	const struct trace_record *first = said->record, *second = next->record;
+	if (!first || said->worker != next->worker)
+		return false;
+	if (first->type == TRACE_CREATE)
+		return second->type == TRACE_READY && second->fiber == first->fiber;
+	if (first->type == TRACE_AWAIT)
+		return second->type == TRACE_SWITCH && second->peer == first->fiber;
+	if (first->type == TRACE_READY)
+		return second->type == TRACE_SWITCH && second->fiber == first->fiber;
+	return first->type == TRACE_SWITCH && second->type == TRACE_RECYCLE &&
+	       second->fiber == first->peer;
+}
+
+/* The step goes on with the line before, be that written or left out. */
+static void join_line(struct story *story, const struct trace_step *step)
+{
+	story->left_out += story->out && !story->open;
+	if (!story->open)
+		return;
+	fputs("; ", story->out);
+	names_tell(story->names, step, story->out);
 }
 
 /* With more than one worker, each line says whose step it is. */
 static void tell_step(struct story *story, const struct trace_step *step)
 {
 	uint8_t type = step->record->type;
-	if (!begin_line(story, step->tick, 1))
-		return;
-	if (story->workers > 1 && type != TRACE_WORKER_START &&
-	    type != TRACE_WORKER_STOP)
-		fprintf(story->out, "worker %" PRIu32 ": ", step->worker);
-	names_tell(story->names, step, story->out);
-	fputc('\n', story->out);
+	if (joins(&story->said, step)) {
+		join_line(story, step);
+	} else if (begin_line(story, step->tick, 1)) {
+		if (story->workers > 1 && type != TRACE_WORKER_START &&
+		    type != TRACE_WORKER_STOP)
+			fprintf(story->out, "worker %" PRIu32 ": ", step->worker);
+		names_tell(story->names, step, story->out);
+	}
+	story->said = *step;
 }
 
 /* The held switches from the first on are one round after another: the leavers of the first
@@ -141,7 +186,6 @@ static void tell_turns(struct story *story, size_t period, uint64_t switches,
 			      : " take turns, switching",
 		switches);
 	write_time(story, ns_of(story, last_tick), 0);
-	fputc('\n', story->out);
 }
 
 /* ---- turns ---- */
@@ -235,7 +279,15 @@ static void count_step(struct story *story, const struct trace_step *step)
 	story->forced += step->forced;
 }
 
-/* An ANCHOR ties two clocks together; it is nothing that happened in the run. */
+/* An ANCHOR ties two clocks together; it is nothing that happened in the run. Neither is
+ * how a worker's own context comes to be: the story begins where the worker starts. */
+static bool is_told(const struct trace_record *record)
+{
+	bool birth = record->type == TRACE_CREATE || record->type == TRACE_NAME;
+	return record->type != TRACE_ANCHOR &&
+	       !(birth && record->fiber >= TRACE_IDLE_FIBERS);
+}
+
 static void pass(struct story *story)
 {
 	struct trace_merge *merge;
@@ -244,7 +296,7 @@ static void pass(struct story *story)
 	if (story->error)
 		return;
 	while (trace_merge_next(merge, &step)) {
-		if (step.record->type == TRACE_ANCHOR)
+		if (!is_told(step.record))
 			continue;
 		if (!story->out)
 			count_step(story, &step);
@@ -256,6 +308,7 @@ static void pass(struct story *story)
 		tell_step(story, &step);
 	}
 	settle(story, true);
+	end_line(story);
 	write_left_out(story);
 	story->error = trace_merge_error(merge);
 	trace_merge_close(merge);

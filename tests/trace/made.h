@@ -145,6 +145,72 @@ static inline void made_finish(struct made *made, uint32_t worker, uint32_t fibe
 					  .value = trace_pair(used, 0)});
 }
 
+static inline void made_ready(struct made *made, uint32_t worker, uint32_t waker,
+			      uint32_t fiber, uint8_t place)
+{
+	made_record(made, worker,
+		    (struct trace_record){.type = TRACE_READY,
+					  .arg = place,
+					  .fiber = fiber,
+					  .peer = waker});
+}
+
+static inline void made_await(struct made *made, uint32_t worker, uint32_t awaiter,
+			      uint32_t target, uint8_t found)
+{
+	made_record(made, worker,
+		    (struct trace_record){.type = TRACE_AWAIT,
+					  .arg = found,
+					  .fiber = awaiter,
+					  .peer = target});
+}
+
+static inline void made_recycle(struct made *made, uint32_t worker, uint32_t fiber,
+				uint32_t awaiter)
+{
+	made_record(made, worker,
+		    (struct trace_record){
+			    .type = TRACE_RECYCLE, .fiber = fiber, .peer = awaiter});
+}
+
+/* type: SPAN_BEGIN or SPAN_END. */
+static inline void made_span(struct made *made, uint32_t worker, uint32_t fiber,
+			     uint8_t type, const char *text)
+{
+	made_record(made, worker,
+		    (struct trace_record){.type = type,
+					  .fiber = fiber,
+					  .value = made_text(made, text)});
+}
+
+/* As the scheduler writes it, on one worker: main awaits a child before it has run, and
+ * then another, which has ended by then. */
+static inline void made_awaits(struct made *made)
+{
+	made_open(made, 1, 40);
+	made_create(made, 0, 0, 1, "main");
+	made_start(made, 0, 1);
+	for (uint32_t child = 2; child < 4; child++) {
+		made->ns += 100;
+		made_create(made, 0, 1, child, "child");
+		made_ready(made, 0, 1, child, TRACE_place_SHARED);
+	}
+	made_await(made, 0, 1, 3, TRACE_found_WAITS);
+	made_switch(made, 0, 1, 3, TRACE_leave_PARK, 208);
+	made_finish(made, 0, 3, 0);
+	made->ns += 100;
+	made_ready(made, 0, 3, 1, TRACE_place_DIRECT);
+	made_switch(made, 0, 3, 1, TRACE_leave_FINISH, 64);
+	made_recycle(made, 0, 3, 1);
+	made->ns += 100;
+	made_switch(made, 0, 1, 2, TRACE_leave_YIELD, 208);
+	made_finish(made, 0, 2, 0);
+	made_switch(made, 0, 2, 1, TRACE_leave_FINISH, 64);
+	made_recycle(made, 0, 2, 0);
+	made_await(made, 0, 1, 2, TRACE_found_FINISHED);
+	made_stop(made, 0, 1);
+}
+
 /* One worker; main starts ping, ping starts pong, and the two play `rounds` rounds of
  * two switches each, 100 ns apart. */
 static inline void made_game(struct made *made, unsigned rounds)

@@ -52,16 +52,16 @@ Test(check, a_good_trace_holds)
 {
 	expect_good(
 		START_0 START_1 CREATE GO BACK MOVED FINISH LAST STOP_1 STOP_0,
-		"5 invariants evaluated, 5 judged: all hold (4 switches, 3 fibers, 2 "
+		"7 invariants evaluated, 5 judged: all hold (4 switches, 3 fibers, 2 "
 		"workers)\n");
 }
 
 Test(check, what_has_no_event_is_not_judged)
 {
 	expect_good(START_0 STOP_0,
-		    "invariant 13 (stack depth) had no event to judge\n"
+		    "invariant 13 (spans and stacks) had no event to judge\n"
 		    "invariant 18 (everything ends) had no event to judge\n"
-		    "5 invariants evaluated, 3 judged: all hold (0 switches, 1 "
+		    "7 invariants evaluated, 3 judged: all hold (0 switches, 1 "
 		    "fiber, 1 worker)\n");
 	expect_good("0 ANCHOR\n", "0 judged: the trace has nothing to judge");
 }
@@ -71,7 +71,7 @@ Test(check, a_stack_of_unknown_size_is_not_judged)
 	expect_good(START_0 "0 CREATE child=2\n" GO
 			    "0 FINISH fiber=2 largest_stack_used=9999999\n"
 			    "0 SWITCH reason=finish next=1 previous=2\n" STOP_0,
-		    "invariant 13 (stack depth) had no event to judge");
+		    "invariant 13 (spans and stacks) had no event to judge");
 }
 
 Test(check, what_ran_at_the_stop_is_left_properly)
@@ -100,6 +100,90 @@ Test(check, clocks_that_disagree_are_repaired_and_told)
 		    "1 700 WORKER_STOP running=2\n"
 		    "0 1200 WORKER_STOP running=1\n",
 		    "2 ticks were carried forward");
+}
+
+/* What the scheduler writes: main creates ping, awaits it, and each has its turn; worker
+ * 1 runs ping and wakes main. */
+#define WAKE_PING "0 READY place=shared fiber=2 waker=1\n"
+#define AWAIT     "0 AWAIT found=waits awaiter=1 target=2\n"
+#define IDLE_1    "1 WORKER_START running=0xFFFF0001\n"
+#define IDLE_0    "0 CREATE child=0xFFFF0000\n"
+#define PARKED    "0 SWITCH reason=park next=0xFFFF0000 previous=1\n"
+#define TAKES     "1 SWITCH reason=idle next=2 previous=0xFFFF0001\n"
+#define ENDS      "1 FINISH fiber=2\n"
+#define LEAVES    "1 SWITCH reason=finish next=0xFFFF0001 previous=2\n"
+#define RECYCLES  "1 RECYCLE fiber=2\n"
+#define WAKE_MAIN "1 READY place=shared fiber=1 waker=0xFFFF0001\n"
+#define GOES_ON   "0 SWITCH reason=idle next=1 previous=0xFFFF0000\n"
+#define OVER      STOP_0 "1 WORKER_STOP running=0xFFFF0001\n"
+#define BEFORE    START_0 IDLE_0 IDLE_1 CREATE WAKE_PING
+#define AFTER     LEAVES RECYCLES WAKE_MAIN GOES_ON OVER
+
+Test(check, what_the_scheduler_writes_holds)
+{
+	expect_good(
+		BEFORE AWAIT PARKED TAKES ENDS AFTER,
+		"7 invariants evaluated, 7 judged: all hold (4 switches, 2 fibers, 2 "
+		"workers)\n");
+}
+
+Test(check, one_that_yields_is_ready)
+{
+	expect_good(BEFORE "0 SWITCH reason=yield next=2 previous=1\n"
+			   "0 SWITCH reason=yield next=1 previous=2\n"
+			   "0 SWITCH reason=yield next=2 previous=1\n"
+			   "0 WORKER_STOP running=2\n"
+			   "1 SWITCH reason=idle next=1 previous=0xFFFF0001\n"
+			   "1 WORKER_STOP running=1\n",
+		    "all hold");
+}
+
+Test(check, a_switch_to_anyone_holds_where_nobody_is_made_ready)
+{
+	expect_good(START_0 CREATE GO BACK GO BACK GO "0 WORKER_STOP running=2\n",
+		    "invariant 4 (ready before running) had no event to judge\n"
+		    "invariant 5 (ready for a cause) had no event to judge\n");
+}
+
+Test(check, what_comes_from_outside_wakes_without_a_waker)
+{
+	expect_good(BEFORE AWAIT PARKED TAKES ENDS LEAVES RECYCLES
+		    "1 READY place=injected fiber=1\n" GOES_ON OVER,
+		    "7 judged: all hold");
+	expect_good(START_0 CREATE "2 READY place=injected fiber=2\n" GO
+				   "0 WORKER_STOP running=2\n",
+		    "invariant 5 (ready for a cause) had no event to judge");
+}
+
+#define BEGIN(text) "0 SPAN_BEGIN fiber=1 text=\"" text "\"\n"
+#define END(text)   "0 SPAN_END fiber=1 text=\"" text "\"\n"
+
+Test(check, spans_that_nest_hold)
+{
+	expect_good(START_0 BEGIN("a") BEGIN("b") END("b") BEGIN("b") END("b") END("a")
+			    BEGIN("open at the stop") STOP_0,
+		    "4 judged: all hold");
+	expect_good(START_0 CREATE BEGIN("main's") GO
+		    "0 SPAN_BEGIN fiber=2 text=\"ping's\"\n" BACK END("main's") GO
+		    "0 SPAN_END fiber=2 text=\"ping's\"\n"
+		    "0 WORKER_STOP running=2\n",
+		    "all hold");
+}
+
+Test(check, a_span_whose_text_was_lost_may_have_had_any)
+{
+	expect_good("header lost_strings=1\n" START_0 BEGIN("a") END("") STOP_0,
+		    "4 judged: all hold");
+	expect_broken("header lost_strings=1\n" START_0 BEGIN("a") END("b") STOP_0, 13,
+		      "fiber 1 ends \"b\", but the span it began last is \"a\"");
+}
+
+Test(check, a_trace_of_chapter_1_holds)
+{
+	struct answer answer =
+		ask(command_check, "chapters/01-context/recorded/trace.weft");
+	expect_words(answer, EXIT_HOLDS,
+		     "7 invariants evaluated, 5 judged: all hold (");
 }
 
 /* ---- what is broken ---- */
@@ -191,6 +275,101 @@ Test(check, a_life_after_death_breaks_3)
 		      3, "ping is left for good without a FINISH");
 }
 
+Test(check, a_recycling_out_of_place_breaks_3)
+{
+	expect_broken(BEFORE AWAIT PARKED TAKES RECYCLES ENDS AFTER, 3,
+		      "ping is recycled before its end");
+	expect_broken(BEFORE AWAIT PARKED TAKES ENDS RECYCLES AFTER, 3,
+		      "ping has a record after its FINISH that is not its last switch");
+	expect_broken(BEFORE AWAIT PARKED TAKES ENDS LEAVES RECYCLES RECYCLES WAKE_MAIN
+			      GOES_ON OVER,
+		      3, "ping has a record after its RECYCLE");
+	expect_broken(BEFORE AWAIT PARKED TAKES ENDS AFTER "0 NAME fiber=2\n", 3,
+		      "ping has a record after its RECYCLE");
+	expect_broken(
+		BEFORE AWAIT PARKED TAKES ENDS LEAVES
+		"1 READY place=shared fiber=2 waker=0xFFFF0001\n" RECYCLES WAKE_MAIN
+			GOES_ON OVER,
+		3, "ping has a record after its last switch");
+}
+
+Test(check, what_only_a_running_fiber_does_breaks_1_elsewhere)
+{
+	expect_broken(
+		BEFORE
+		"1 AWAIT found=finished awaiter=1 target=2\n" PARKED TAKES ENDS AFTER,
+		1, "fiber 1 acts on worker 1, which runs idle 1");
+	expect_broken(BEFORE PARKED "1 INLINE caller=1\n" TAKES ENDS AFTER, 1,
+		      "fiber 1 acts on worker 1, which runs idle 1");
+	expect_broken(BEFORE PARKED TAKES "0 SPAN_BEGIN fiber=1 text=\"a\"\n"
+					  "0 SPAN_END fiber=1 text=\"a\"\n" ENDS AFTER,
+		      1, "and 1 more place\n");
+}
+
+Test(check, ready_twice_breaks_4)
+{
+	expect_broken(BEFORE WAKE_PING AWAIT PARKED TAKES ENDS AFTER, 4,
+		      "ping is made ready, but it is ready already");
+	expect_broken(BEFORE AWAIT PARKED TAKES ENDS LEAVES RECYCLES WAKE_MAIN WAKE_MAIN
+			      GOES_ON OVER,
+		      4, "fiber 1 is made ready, but it is ready already");
+	expect_broken(BEFORE "0 SWITCH reason=yield next=2 previous=1\n"
+			     "0 READY place=shared fiber=1 waker=2\n"
+			     "0 SWITCH reason=yield next=1 previous=2\n"
+			     "0 SWITCH reason=yield next=2 previous=1\n"
+			     "0 WORKER_STOP running=2\n"
+			     "1 SWITCH reason=idle next=1 previous=0xFFFF0001\n"
+			     "1 WORKER_STOP running=1\n",
+		      4, "fiber 1 is made ready, but it is ready already");
+}
+
+Test(check, ready_while_it_runs_breaks_4)
+{
+	expect_broken(
+		BEFORE AWAIT TAKES ENDS LEAVES RECYCLES WAKE_MAIN PARKED GOES_ON OVER,
+		4, "fiber 1 is made ready while it runs");
+}
+
+Test(check, running_without_being_ready_breaks_4)
+{
+	expect_broken(BEFORE AWAIT PARKED TAKES ENDS LEAVES RECYCLES GOES_ON OVER, 4,
+		      "fiber 1 runs, but nobody made it ready since it parked");
+	expect_broken(START_0 IDLE_0 IDLE_1 CREATE AWAIT PARKED TAKES ENDS AFTER, 4,
+		      "ping runs, but nobody made it ready since it was created");
+}
+
+Test(check, the_slice_of_4_shows_who_made_it_ready_first)
+{
+	expect_broken(
+		BEFORE WAKE_PING AWAIT PARKED TAKES ENDS AFTER, 4,
+		"      step 4, worker 0: READY place=shared fiber=2 (ping) waker=1 "
+		"(fiber 1), its record 2\n"
+		"  ==> step 5, worker 0: READY place=shared fiber=2 (ping) waker=1 "
+		"(fiber 1), its record 3\n");
+}
+
+Test(check, a_waker_that_does_not_run_breaks_5)
+{
+	expect_broken(BEFORE AWAIT PARKED TAKES ENDS LEAVES RECYCLES
+		      "1 READY place=shared fiber=1 waker=2\n" GOES_ON OVER,
+		      5,
+		      "fiber 1 is made ready by ping on worker 1, which runs idle 1");
+}
+
+Test(check, spans_that_do_not_nest_break_13)
+{
+	expect_broken(START_0 BEGIN("a") BEGIN("b") END("a") END("b") STOP_0, 13,
+		      "fiber 1 ends \"a\", but the span it began last is \"b\"");
+	expect_broken(START_0 BEGIN("a") END("a") END("a") STOP_0, 13,
+		      "fiber 1 ends \"a\", but no span of it is open");
+	expect_broken(START_0 CREATE BEGIN("main's") GO
+		      "0 SPAN_END fiber=2 text=\"main's\"\n0 WORKER_STOP running=2\n",
+		      13, "ping ends \"main's\", but no span of it is open");
+	expect_broken(BEFORE AWAIT PARKED TAKES
+		      "1 SPAN_BEGIN fiber=2 text=\"a\"\n" ENDS AFTER,
+		      13, "ping finishes, but its \"a\" is open");
+}
+
 Test(check, a_stack_too_deep_breaks_13)
 {
 	expect_broken(START_0 START_1 CREATE GO
@@ -209,6 +388,12 @@ Test(check, what_never_ends_breaks_18)
 		      "0 CREATE child=9 entry=\"idler\"\n" STOP_0,
 		      18, "unfinished: ping, idler\n");
 	expect_broken(START_0 CREATE GO BACK, 18, "ping neither finished nor ran");
+}
+
+Test(check, a_fiber_that_nobody_runs_breaks_18)
+{
+	expect_broken(BEFORE STOP_0 "1 WORKER_STOP running=0xFFFF0001\n", 18,
+		      "unfinished: ping\n");
 }
 
 /* ---- what the slice shows ---- */

@@ -187,6 +187,58 @@ Test(lanes, two_workers)
 	made_free(&made);
 }
 
+/* child 2 is ready for long, main parked and then ready. */
+Test(lanes, ready_is_not_parked)
+{
+	struct made made;
+	made_awaits(&made);
+	made_close(&made);
+	expect_lanes(&made, unicode60,
+		     "Which fiber ran when? A column is a step, not a length of\n"
+		     "time.\n"
+		     "\n"
+		     "main     ░█████·╌█╌█┤\n"
+		     "child 2    ░╌╌╌╌╌╌█┤\n"
+		     "child 3      ░╌██┤\n"
+		     "\n"
+		     "░ new  █ running  ╌ ready  · parked  ┤ finished\n");
+	made_free(&made);
+}
+
+/* One that was published before it had left: made ready while it runs, and run by worker 1
+ * before worker 0 has left it. */
+Test(lanes, a_fiber_on_two_workers_at_once)
+{
+	uint32_t idle = TRACE_IDLE_FIBERS;
+	struct made made;
+	made_open(&made, 2, 50);
+	made_start(&made, 0, 1);
+	made_create(&made, 0, 1, 2, "echo");
+	made_start(&made, 1, idle + 1);
+	made_ready(&made, 0, 1, 2, TRACE_place_SHARED);
+	made_switch(&made, 1, idle + 1, 2, TRACE_leave_IDLE, 0);
+	made.ns += 100;
+	made_ready(&made, 1, 2, 1, TRACE_place_DIRECT);
+	made_switch(&made, 1, 2, 1, TRACE_leave_FINISH, 0);
+	made.ns += 100;
+	made_switch(&made, 0, 1, idle, TRACE_leave_PARK, 0);
+	made.ns += 100;
+	made_switch(&made, 1, 1, idle + 1, TRACE_leave_PARK, 0);
+	made_close(&made);
+	expect_lanes(&made, unicode60,
+		     "Which fiber ran when? A column is a step, not a length of\n"
+		     "time.\n"
+		     "\n"
+		     "fiber 1  000000!1·\n"
+		     "echo      ░╌╌11┤\n"
+		     "\n"
+		     "░ new  0-9 run by worker  ! run by two workers at once\n"
+		     "╌ ready  · parked  ┤ finished\n"
+		     "worker 0 ran fiber 1\n"
+		     "worker 1 ran fiber 1, echo\n");
+	made_free(&made);
+}
+
 static void make_crowd(struct made *made)
 {
 	made_open(made, 1, 2000);

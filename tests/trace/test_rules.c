@@ -290,26 +290,44 @@ Test(facts, of_a_game)
 	struct made_output output;
 	open_game(&made);
 	cr_expect_eq(command_facts(&made.file, made_out(&output)), EXIT_HOLDS);
-	made_expect(&output, "clean 1\n"
+	made_expect(&output, "awaits 0\n"
+			     "awaits.finished 0\n"
+			     "awaits.waits 0\n"
+			     "clean 1\n"
 			     "dropped 0\n"
 			     "events.ANCHOR 2\n"
+			     "events.AWAIT 0\n"
 			     "events.CREATE 2\n"
 			     "events.FINISH 2\n"
+			     "events.INLINE 0\n"
 			     "events.MARK 0\n"
 			     "events.NAME 1\n"
+			     "events.READY 0\n"
+			     "events.RECYCLE 0\n"
+			     "events.SPAN_BEGIN 0\n"
+			     "events.SPAN_END 0\n"
 			     "events.SWITCH 10\n"
 			     "events.WORKER_START 1\n"
 			     "events.WORKER_STOP 1\n"
 			     "fibers 2\n"
 			     "finished 2\n"
+			     "inlines 0\n"
 			     "largest_stack 208\n"
 			     "largest_stack.main 208\n"
 			     "largest_stack.ping 112\n"
 			     "largest_stack.pong 112\n"
 			     "lost_strings 0\n"
 			     "marks 0\n"
+			     "readies 0\n"
+			     "readies.direct 0\n"
+			     "readies.injected 0\n"
+			     "readies.local 0\n"
+			     "readies.newest 0\n"
+			     "readies.remote 0\n"
+			     "readies.shared 0\n"
 			     "records 19\n"
 			     "repairs 0\n"
+			     "spans 0\n"
 			     "switches 10\n"
 			     "switches.finish 2\n"
 			     "switches.idle 0\n"
@@ -352,6 +370,68 @@ Test(facts, marks_and_losses)
 	cr_expect_eq(facts_value(&made.file, "clean", &value), 0);
 	cr_expect_eq(value, 0);
 	cr_expect_eq(facts_value(&made.file, "mark", &value), -ENOENT);
+	made_free(&made);
+}
+
+static void expect_fact(const struct made *made, const char *name, uint64_t expected)
+{
+	uint64_t value = expected + 1;
+	cr_expect_eq(facts_value(&made->file, name, &value), 0, "%s", name);
+	cr_expect_eq(value, expected, "%s is %llu", name, (unsigned long long)value);
+}
+
+Test(facts, of_awaits)
+{
+	struct made made;
+	made_awaits(&made);
+	made_close(&made);
+	expect_fact(&made, "readies", 3);
+	expect_fact(&made, "readies.shared", 2);
+	expect_fact(&made, "readies.direct", 1);
+	expect_fact(&made, "readies.local", 0);
+	expect_fact(&made, "awaits", 2);
+	expect_fact(&made, "awaits.waits", 1);
+	expect_fact(&made, "awaits.finished", 1);
+	expect_fact(&made, "events.RECYCLE", 2);
+	expect_fact(&made, "inlines", 0);
+	expect_fact(&made, "spans", 0);
+	expect_rule(&made, "after main comes child_3", EXIT_BROKEN,
+		    "broken: after main comes child_3: main is followed by child 2\n"
+		    "  step 13, worker 0, SWITCH: main leaves for child 2 (yield); 208 "
+		    "bytes of main's stack stay in use\n"
+		    "  the trace does not say which line recorded it\n");
+	expect_rule(&made, "awaits.finished >= 2", EXIT_BROKEN,
+		    "broken: awaits.finished >= 2: awaits.finished is 1\n");
+	made_free(&made);
+}
+
+/* A span counts once, where it begins. */
+Test(facts, of_spans_and_of_what_ran_inline)
+{
+	struct made made;
+	made_open(&made, 1, 20);
+	made_span(&made, 0, 1, TRACE_SPAN_BEGIN, "read a file");
+	made_record(&made, 0, (struct trace_record){.type = TRACE_INLINE, .fiber = 1});
+	made_span(&made, 0, 1, TRACE_SPAN_END, "read a file");
+	made_span(&made, 0, 1, TRACE_SPAN_BEGIN, "");
+	made_close(&made);
+	expect_fact(&made, "spans", 2);
+	expect_fact(&made, "spans.read_a_file", 1);
+	expect_fact(&made, "spans.(empty)", 1);
+	expect_fact(&made, "inlines", 1);
+	expect_fact(&made, "events.SPAN_END", 1);
+	made_free(&made);
+}
+
+Test(facts, workers_own_contexts_are_no_fibers)
+{
+	struct made made;
+	made_open(&made, 1, 20);
+	made_create(&made, 0, 0, 1, "main");
+	made_create(&made, 0, 0, TRACE_IDLE_FIBERS, "idle");
+	made_close(&made);
+	expect_fact(&made, "fibers", 1);
+	expect_fact(&made, "events.CREATE", 2);
 	made_free(&made);
 }
 

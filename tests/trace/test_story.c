@@ -262,6 +262,142 @@ Test(story, turns_stay_on_one_worker)
 		     "In all: 28 switches on 2 workers in 0.1 us.\n");
 }
 
+Test(story, what_belongs_together_shares_a_line)
+{
+	struct made made;
+	made_awaits(&made);
+	expect_story(
+		&made, 0,
+		"   0.0 us  main is created, with a stack of 64 KiB\n"
+		"   0.0 us  worker 0 starts, running main\n"
+		"   0.1 us  main creates child 2, with a stack of 64 KiB; main makes "
+		"child 2 ready (shared)\n"
+		"   0.2 us  main creates child 3, with a stack of 64 KiB; main makes "
+		"child 3 ready (shared)\n"
+		"   0.2 us  main awaits child 3, which has not finished; main leaves "
+		"for "
+		"child 3 (park); 208 bytes of main's stack stay in use\n"
+		"   0.2 us  child 3's function returns\n"
+		"   0.3 us  child 3 makes main ready (direct); child 3 leaves for main "
+		"for "
+		"good (finish); child 3's stack is free again; its end is told to "
+		"main\n"
+		"   0.4 us  main leaves for child 2 (yield); 208 bytes of main's stack "
+		"stay "
+		"in use\n"
+		"   0.4 us  child 2's function returns\n"
+		"   0.4 us  child 2 leaves for main for good (finish); child 2's stack "
+		"is "
+		"free again\n"
+		"   0.4 us  main awaits child 2, which has finished\n"
+		"   0.4 us  worker 0 stops; it ran main last\n"
+		"In all: 4 switches on 1 worker in 0.4 us; 3 fibers created, 2 "
+		"finished.\n");
+}
+
+/* Of the lines in between, some have several steps. */
+Test(story, steps_that_share_a_line_are_left_out_one_by_one)
+{
+	struct made made;
+	made_awaits(&made);
+	expect_story(&made, 4,
+		     "   0.0 us  main is created, with a stack of 64 KiB\n"
+		     "   0.0 us  worker 0 starts, running main\n"
+		     "           ... 15 steps are left out here ...\n"
+		     "   0.4 us  worker 0 stops; it ran main last\n"
+		     "In all: 4 switches on 1 worker in 0.4 us; 3 fibers created, 2 "
+		     "finished.\n");
+}
+
+/* Of another worker, or of another fiber: a line of its own. */
+Test(story, what_does_not_belong_together_does_not_share_a_line)
+{
+	struct made made;
+	made_open(&made, 2, 40);
+	made_create(&made, 0, 0, 2, "echo");
+	made_ready(&made, 1, 0, 2, TRACE_place_INJECTED);
+	made_ready(&made, 0, 2, 3, TRACE_place_LOCAL);
+	made_switch(&made, 0, 2, 4, TRACE_leave_PARK, 0);
+	made_recycle(&made, 0, 5, 0);
+	made_await(&made, 0, 4, 0, TRACE_found_FINISHED);
+	made_record(&made, 0, (struct trace_record){.type = TRACE_INLINE, .fiber = 4});
+	made_ready(&made, 0, 2, 3, 77);
+	expect_story(
+		&made, 0,
+		"   0.0 us  echo is created, with a stack of 64 KiB\n"
+		"   0.0 us  echo makes fiber 3 ready (local)\n"
+		"   0.0 us  echo becomes ready (injected)\n"
+		"   0.0 us  echo leaves for fiber 4 (park)\n"
+		"   0.0 us  fiber 5's stack is free again\n"
+		"   0.0 us  fiber 4 awaits a function that was run inline, which has "
+		"finished\n"
+		"   0.0 us  fiber 4 runs a function on its own stack: no fiber was to "
+		"be had\n"
+		"   0.0 us  echo makes fiber 3 ready\n"
+		"In all: 1 switch in 0.0 us; 1 fiber created, 0 finished.\n");
+}
+
+Test(story, turns_are_folded_after_a_fiber_was_made_ready)
+{
+	struct made made;
+	made_open(&made, 1, 50);
+	made_ready(&made, 0, 1, 2, TRACE_place_SHARED);
+	for (uint32_t i = 0; i < 21; i++)
+		made_switch(&made, 0, 1 + i % 2, 2 - i % 2, TRACE_leave_YIELD, 0);
+	made_ready(&made, 0, 2, 3, TRACE_place_SHARED);
+	made_switch(&made, 0, 2, 3, TRACE_leave_PARK, 0);
+	expect_story(
+		&made, 0,
+		"   0.0 us  fiber 1 makes fiber 2 ready (shared)\n"
+		"   0.0 us  fiber 1 and fiber 2 alternate 21 times, until 0.0 us\n"
+		"   0.0 us  fiber 2 makes fiber 3 ready (shared); fiber 2 leaves for "
+		"fiber 3 (park)\n"
+		"In all: 22 switches in 0.0 us.\n");
+}
+
+/* The runtime's own functions, which record what the program asks for, are not named. */
+Test(story, spans_and_marks_say_where_they_come_from)
+{
+	static struct trace_site ours = {.file = "demo.c",
+					 .function = "play",
+					 .line = 5,
+					 .event = TRACE_SPAN_BEGIN};
+	static struct trace_site runtimes = {.file = "notes.c",
+					     .function = "weft_span_end",
+					     .line = 40,
+					     .event = TRACE_SPAN_END};
+	struct made made;
+	made_open(&made, 1, 20);
+	made_site(&made, &ours);
+	made_span(&made, 0, 1, TRACE_SPAN_BEGIN, "a\x1b[2J\n");
+	made_site(&made, &runtimes);
+	made_mark(&made, 0, 1, "half", 3);
+	made_span(&made, 0, 1, TRACE_SPAN_END, "a");
+	expect_story(&made, 0,
+		     "   0.0 us  fiber 1 begins \"a\\x1b[2J\\x0a\", in play\n"
+		     "   0.0 us  fiber 1 notes \"half\" 3\n"
+		     "   0.0 us  fiber 1 ends \"a\"\n"
+		     "In all: 0 switches in 0.0 us.\n");
+}
+
+/* Both are named the same, as the runtime names them; they have their workers' numbers. That
+ * they come to be is not told. */
+Test(story, workers_own_contexts_are_no_fibers)
+{
+	struct made made;
+	made_open(&made, 2, 20);
+	for (uint32_t i = 0; i < 2; i++) {
+		made_create(&made, i, 0, TRACE_IDLE_FIBERS + i, "");
+		made_name(&made, i, TRACE_IDLE_FIBERS + i, "idle");
+		made_start(&made, i, TRACE_IDLE_FIBERS + i);
+		made.ns += 100;
+	}
+	expect_story(&made, 0,
+		     "   0.0 us  worker 0 starts, running idle 0\n"
+		     "   0.1 us  worker 1 starts, running idle 1\n"
+		     "In all: 0 switches on 2 workers in 0.1 us.\n");
+}
+
 /* A name counts for more than what a fiber runs, whichever comes first. */
 Test(story, a_fiber_with_a_name_and_an_entry)
 {
