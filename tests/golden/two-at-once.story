@@ -3,7 +3,6 @@
    0.2 us  worker 0 starts, running main
    0.3 us  worker 0: main creates mover, which is to run work, with a stack of 64 KiB
    0.4 us  worker 0: fiber 2 is named mover
-   0.5 us  worker 1: main creates idle
    0.6 us  worker 1 starts, running idle
    0.7 us  worker 0: main leaves for mover (yield); 400 bytes of main's stack stay in use
    0.9 us  worker 1: idle leaves for mover (idle); 100 bytes of idle's stack stay in use
@@ -12,5 +11,5 @@
    1.7 us  worker 1: mover leaves for idle for good (finish)
    1.8 us  worker 1 stops; it ran idle last
    1.9 us  worker 0 stops; it ran main last
-In all: 3 switches on 2 workers in 1.9 us; 3 fibers created, 1 finished.
+In all: 3 switches on 2 workers in 1.9 us; 2 fibers created, 1 finished.
 exit 0
