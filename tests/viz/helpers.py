@@ -18,7 +18,7 @@ from trace_writer import REPOSITORY, Writer
 from weft_viz import model, reader, window
 
 HAS_MATPLOTLIB = importlib.util.find_spec("matplotlib") is not None
-HAS_NEATO = shutil.which("neato") is not None
+HAS_NEATO = shutil.which("neato") is not None and shutil.which("dot") is not None
 needs_matplotlib = unittest.skipUnless(HAS_MATPLOTLIB, "matplotlib is not installed")
 needs_neato = unittest.skipUnless(HAS_NEATO, "Graphviz is not installed")
 SVG = "{http://www.w3.org/2000/svg}"

@@ -10,7 +10,7 @@ from pathlib import Path
 from xml.dom import minidom
 
 from helpers import Files, HAS_MATPLOTLIB, HAS_NEATO, ids, needs_matplotlib, needs_neato, viz
-from trace_writer import PARK, REPOSITORY, Writer, crowd, pingpong
+from trace_writer import PARK, REPOSITORY, Writer, awaits, crowd, pingpong
 
 from weft_viz import source
 from weft_viz.reader import Site
@@ -70,14 +70,30 @@ class Page(Files):
     def test_everything_is_made(self) -> None:
         self.full()
         self.assertEqual({p.name for p in (self.directory / "out").iterdir()},
-                         {"index.html", "switches.dot", "switches.svg", "stacks.svg",
-                          "workers.svg", "fibers.svg"})
+                         {"index.html", "switches.dot", "switches.svg", "states.dot",
+                          "states.svg", "stacks.svg", "workers.svg", "fibers.svg"})
+
+    def test_a_rendezvous_where_somebody_awaits(self) -> None:
+        page = self.make(awaits())
+        self.assertTrue((self.directory / "out/rendezvous.svg").exists())
+        self.assertIn('id="rendezvous-part"', page)
+        page = self.make(pingpong(2))  # into the same directory
+        self.assertFalse((self.directory / "out/rendezvous.svg").exists())
+        self.assertNotIn("rendezvous", page)
+
+    def test_stacks_of_few_fibers(self) -> None:
+        page = self.make(crowd(11, 2))  # and main
+        self.assertTrue((self.directory / "out/stacks.svg").exists())
+        page = self.make(crowd(12, 2))
+        self.assertFalse((self.directory / "out/stacks.svg").exists())
+        self.assertIn("This picture was not drawn: it is for at most 12 fibers, and this run has "
+                      "13.", page)
 
     def test_well_formed_and_whole(self) -> None:
         page = self.full()
         root = minidom.parseString(page.encode()).documentElement
         self.assertEqual(root.getElementsByTagName("title")[0].firstChild.data, "Ping & <pong>")
-        self.assertEqual(len(root.getElementsByTagName("svg")), 4)
+        self.assertEqual(len(root.getElementsByTagName("svg")), 5)
         for part in ("Chapter 1", "ping leaves", "all hold", "ping █ ░", "&lt;&amp;&gt;",
                      "Who ran when, and who handed over to whom?", "prefers-color-scheme:dark"):
             self.assertIn(part, page)
@@ -123,7 +139,7 @@ class Page(Files):
         w.name(1, '</title><script>&"')
         w.create(2, 1, b"\xff\x1b[31m")
         w.switch(1, 2, PARK, site=w.site("../../etc/<x>", "a&b", 3))
-        for writer in (Writer(), w, crowd(30, 3)):
+        for writer in (Writer(), w, crowd(30, 3), awaits()):
             page = self.make(writer, "--root", self.directory)
             minidom.parseString(page.encode())
             self.assertNotIn("<script", page)
@@ -181,6 +197,9 @@ class Errors(Files):
                       ("workers", self.path, "x.svg", "--steps", "9:3"),
                       ("workers", self.path, "x.svg", "--steps", "nine"),
                       ("workers", self.path, "x.svg", "--steps", "9999:"),
+                      ("workers", self.path, "x.svg", "--targets", "2"),
+                      ("rendezvous", self.path, "x.svg", "--targets", "two"),
+                      ("rendezvous", self.path, "x.svg", "--targets", "2,"),
                       ("workers", self.path, "x.svg", "--colour", "red")):
             with self.subTest(words=words):
                 self.assert_one_line(viz(*words), 2)
@@ -219,7 +238,8 @@ class Errors(Files):
         self.assertEqual(run.stderr.count("python3-matplotlib"), 3)
         self.assertNotIn("Traceback", run.stderr)
         self.assertEqual({p.name for p in self.out.iterdir()},
-                         {"index.html", "switches.svg", "switches.dot"})
+                         {"index.html", "switches.svg", "switches.dot", "states.svg",
+                          "states.dot"})
         page = (self.out / "index.html").read_text()
         minidom.parseString(page.encode())
         self.assertEqual(len(re.findall("This picture was not drawn", page)), 3)
@@ -231,10 +251,17 @@ class Errors(Files):
     @unittest.skipUnless(HAS_MATPLOTLIB, "matplotlib is not installed")
     def test_without_graphviz_the_rest_is_done(self) -> None:
         run = viz("all", self.path, "--out", self.out, PATH="/nonexistent")
-        self.assert_one_line(run, 4, "install the package graphviz")
+        self.assertEqual(run.returncode, 4)
+        self.assertEqual(run.stderr.count("install the package graphviz"), 2)
         self.assertEqual({p.name for p in self.out.iterdir()},
-                         {"index.html", "switches.dot", "stacks.svg", "workers.svg",
-                          "fibers.svg"})
+                         {"index.html", "switches.dot", "states.dot", "stacks.svg",
+                          "workers.svg", "fibers.svg"})
+
+    def test_a_rendezvous_needs_no_tool(self) -> None:
+        run = viz("rendezvous", self.trace(awaits()), self.directory / "x.svg",
+                  "--targets", "2,3", **{**self.without_matplotlib(), "PATH": "/nonexistent"})
+        self.assertEqual((run.returncode, run.stderr), (0, ""))
+        self.assertIn("The end comes first", (self.directory / "x.svg").read_text())
 
     @unittest.skipUnless(shutil.which("sh"), "no sh")
     def test_a_graphviz_that_fails(self) -> None:
@@ -244,6 +271,17 @@ class Errors(Files):
         run = viz("switches", self.path, self.directory / "x.svg",
                   PATH=f"{self.directory}:/usr/bin:/bin")
         self.assert_one_line(run, 4, "bad day")
+
+    @unittest.skipUnless(shutil.which("sh"), "no sh")
+    def test_a_dot_that_fails_or_answers_nonsense(self) -> None:
+        tool = self.directory / "dot"
+        for script, said in (("echo 'dot: bad day' >&2; exit 1", "bad day"),
+                             ("echo no json", "no sound answer")):
+            tool.write_text(f"#!/bin/sh\n{script}\n")
+            tool.chmod(0o755)
+            run = viz("states", self.path, self.directory / "x.svg",
+                      PATH=f"{self.directory}:/usr/bin:/bin")
+            self.assert_one_line(run, 4, said)
 
 
 if __name__ == "__main__":

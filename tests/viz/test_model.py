@@ -5,10 +5,10 @@ from __future__ import annotations
 import unittest
 
 from helpers import build
-from trace_writer import IDLE, PARK, YIELD, Writer, crowd, pingpong
+from trace_writer import IDLE, PARK, YIELD, Writer, awaits, crowd, elsewhere, pingpong
 
 from weft_viz import merge, reader
-from weft_viz.model import FINISHED, NEW, PARKED, READY, RUNNING
+from weft_viz.model import FINISHED, NEW, PARKED, READY, RECYCLED, RUNNING
 
 
 def merged(writer: Writer) -> merge.Merged:
@@ -162,6 +162,57 @@ class Runs(unittest.TestCase):
         built = build(crowd(4, 2))
         self.assertIn("idle 1", [f.label for f in built.fibers.values()])
         self.assertNotIn("idle 1", [f.label for f in built.people()])
+
+
+class Fibers(unittest.TestCase):
+    """What a runtime adds to bare contexts."""
+
+    def test_states_from_new_to_recycled(self) -> None:
+        built = build(awaits())
+        self.assertEqual([s.name for s in built.fibers[2].states],
+                         [NEW, READY, RUNNING, READY, RUNNING, FINISHED, RECYCLED])
+        self.assertEqual([s.name for s in built.fibers[1].states],
+                         [NEW, RUNNING, READY, RUNNING, PARKED, READY, RUNNING])
+        self.assertEqual([s.cause for s in built.fibers[2].states],
+                         ["CREATE", "READY", "SWITCH", "SWITCH, yield", "SWITCH",
+                          "SWITCH, finish", "RECYCLE"])
+
+    def test_each_state_begins_where_the_last_one_ends(self) -> None:
+        for writer in (awaits(), elsewhere(), elsewhere(between=True)):
+            for fiber in build(writer).fibers.values():
+                for before, after in zip(fiber.states, fiber.states[1:]):
+                    self.assertEqual((before.end, before.end_tick),
+                                     (after.start, after.start_tick))
+
+    def test_who_made_whom_ready(self) -> None:
+        built = build(awaits(site=True))
+        self.assertEqual([(r.fiber, r.waker, r.place, r.was) for r in built.readies],
+                         [(2, 1, "shared", NEW), (3, 1, "shared", NEW), (1, 2, "direct", PARKED)])
+        self.assertEqual(built.readies[0].site.function, "weft_await")
+
+    def test_awaits_and_ends(self) -> None:
+        built = build(awaits())
+        self.assertEqual([(a.awaiter, a.target, a.finished) for a in built.awaits],
+                         [(1, 2, False), (1, 3, True)])
+        self.assertEqual([(r.fiber, r.awaiter) for r in built.recycles], [(3, 0), (2, 1)])
+
+    def test_inline_calls_and_spans(self) -> None:
+        self.assertEqual([(n.fiber, n.words) for n in build(awaits()).notes],
+                         [(1, "begins “look”"), (1, "ends “look”"),
+                          (1, "runs square itself")])
+
+    def test_nonsense_is_no_error(self) -> None:
+        w = Writer()
+        w.start(1)
+        w.ready(9, 8)
+        w.recycle(9)
+        w.recycle(1, 1)
+        w.wait_for(7, 7, 99)
+        w.inline(6, "")
+        built = build(w)
+        self.assertEqual([s.name for s in built.fibers[9].states], [READY, RECYCLED])
+        self.assertEqual(built.readies[0].was, "")
+        self.assertEqual(built.notes[0].words, "runs a function itself")
 
 
 class Names(unittest.TestCase):

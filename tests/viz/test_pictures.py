@@ -7,11 +7,12 @@ import xml.etree.ElementTree as ET
 from xml.dom import minidom
 
 from helpers import (SVG, Files, build, ids, needs_matplotlib, needs_neato, texts, viz, whole)
-from trace_writer import PARK, YIELD, Writer, crowd, pingpong
+from trace_writer import (FINISH, HAD_FINISHED, PARK, WAITS, YIELD, Writer, awaits, crowd,
+                          elsewhere, pingpong)
 
-from weft_viz import bars, lanes, stacks, svg, switches, window
+from weft_viz import bars, lanes, rendezvous, stacks, states, svg, switches, window
 from weft_viz.bars import Bar
-from weft_viz.model import Model
+from weft_viz.model import PARKED, READY, RUNNING, Model
 
 ODD = 'a<b>&"\'$x$ \\N é 漢字 {|}'
 
@@ -20,8 +21,15 @@ def draw_switches(built: Model, shown: window.Window) -> bytes:
     return switches.draw(*switches.switches(built, shown, "index.html"))
 
 
-PICTURES = {"switches": draw_switches, "stacks": stacks.stacks, "workers": lanes.workers,
-            "fibers": lanes.fibers}
+def draw_states(built: Model, shown: window.Window) -> bytes:
+    text, graph = states.states(built, shown)
+    return states.draw(graph, text)
+
+
+PICTURES = {"switches": draw_switches, "states": draw_states,
+            "rendezvous": rendezvous.rendezvous, "stacks": stacks.stacks,
+            "workers": lanes.workers, "fibers": lanes.fibers}
+NAMING = {name: draw for name, draw in PICTURES.items() if name not in ("states", "rendezvous")}
 
 
 def odd() -> Writer:
@@ -50,7 +58,8 @@ def three_events() -> Writer:
 
 TRACES = {"5 rounds": pingpong(5, site=True), "50 rounds": pingpong(50), "crowd": crowd(9, 2),
           "three events": three_events(), "no event": nothing_happened(), "no record": Writer(),
-          "odd": odd()}
+          "odd": odd(), "awaits": awaits(site=True), "elsewhere": elsewhere(),
+          "between": elsewhere(between=True)}
 
 
 @needs_matplotlib
@@ -73,7 +82,7 @@ class EveryPicture(Files):
     def test_ids_are_the_pictures_own_and_lead_somewhere(self) -> None:
         for name, draw in PICTURES.items():
             with self.subTest(picture=name):
-                built = build(crowd(12, 2))
+                built = build(awaits() if name == "rendezvous" else crowd(12, 2))
                 picture = draw(built, whole(built)).decode()
                 found = ids(picture)
                 self.assertEqual(len(found), len(set(found)))
@@ -94,7 +103,7 @@ class EveryPicture(Files):
                     self.assertNotIn(word, picture)
 
     def test_every_fiber_is_named(self) -> None:
-        for name, draw in PICTURES.items():
+        for name, draw in NAMING.items():
             with self.subTest(picture=name):
                 built = build(pingpong(5))
                 seen = texts(draw(built, whole(built))).split("\n")
@@ -111,10 +120,13 @@ class EveryPicture(Files):
     def test_odd_names_are_text(self) -> None:
         for name, draw in PICTURES.items():
             with self.subTest(picture=name):
-                built = build(odd())
+                w = odd()
+                w.wait_for(1, 2, HAD_FINISHED)
+                w.recycle(2)
+                built = build(w)
                 root = ET.fromstring(draw(built, whole(built)))
                 said = root.find(SVG + "desc").text
-                self.assertIn(ODD, said)
+                self.assertIn(svg.fit(ODD, 130, 12) if name == "rendezvous" else ODD, said)
                 self.assertIn("\\xff\\x01", said)
 
     def test_follows_the_readers_theme(self) -> None:
@@ -144,8 +156,8 @@ class EveryPicture(Files):
                               texts(draw(built, shown)).replace("\n", " "))
 
     def test_the_same_bytes_in_every_process(self) -> None:
-        path = self.trace(crowd(9, 2))
         for name in PICTURES:
+            path = self.trace(awaits() if name == "rendezvous" else crowd(9, 2))
             made = []
             for seed in ("1", "2"):
                 out = self.directory / f"{seed}.svg"
@@ -215,6 +227,268 @@ class Switches(unittest.TestCase):
         w.name(1, '\\N"&amp;<b>')
         built = build(w)
         self.assertIn('\\N"&amp;<b>', texts(draw_switches(built, whole(built))).split("\n"))
+
+
+@needs_neato
+class Wakes(unittest.TestCase):
+    """What switches.svg shows of a runtime."""
+
+    def rows(self, writer: Writer) -> list[str]:
+        built = build(writer)
+        return [row.text for row in switches.plan(built, whole(built)).rows]
+
+    def test_the_list_of_steps(self) -> None:
+        self.assertEqual(self.rows(awaits()), [
+            "worker 0 runs main", "main creates early", "main creates late",
+            "main → early (yield)", "early → late (yield)", "late → main (finish)",
+            "main awaits early (waits)", "main → early (park)", "early wakes main",
+            "early → main (finish)", "main begins “look”", "main awaits late (finished)",
+            "main ends “look”", "main runs square itself", "worker 0 ends"])
+
+    def test_a_wake_is_an_arrow_and_a_dot_and_a_start_is_none(self) -> None:
+        built = build(awaits())
+        text, drawn = switches.switches(built, whole(built))
+        self.assertEqual([row.wake.fiber for row in drawn.rows if row.wake], [1])
+        self.assertEqual(text.count('penwidth=0.6'), 1)
+        self.assertIn("-> wake_", text)
+        self.assertIn("makes a parked one ready", texts(switches.draw(text, drawn)))
+
+    def test_a_line_turns_orange_where_its_fiber_is_made_ready(self) -> None:
+        built = build(awaits())
+        colors = []
+        for line in switches.lifelines(switches.plan(built, whole(built))):
+            colors.append((line.split()[0], line.split('color="')[1][:7]))
+        self.assertEqual([c for n, c in colors if n.startswith("create_")],
+                         [svg.SKY, svg.ORANGE] * 2)
+        parked = next(r for r in built.runs if r.fiber == 1 and r.reason == "park")
+        self.assertEqual([c for n, c in colors if n == f"run_{parked.number}"],
+                         [svg.GREY, svg.ORANGE])
+
+    def test_one_fiber_on_two_workers(self) -> None:
+        w = Writer(workers=2)
+        w.start(1)
+        w.start(2, 1)
+        w.ready(1, 2, worker=1)
+        w.switch(2, 1, FINISH, worker=1)
+        w.stop(1)
+        w.stop(1, 1)
+        built = build(w)
+        text, drawn = switches.switches(built, whole(built))
+        (here, width), (there, other) = (drawn.middle(r) for r in built.runs if r.fiber == 1)
+        self.assertGreaterEqual(there - here, (width + other) / 2)
+        self.assertIn("two workers at once", texts(switches.draw(text, drawn)))
+        self.assertIn("fiber 2 wakes fiber 1 (running)", self.rows(w))
+        built = build(elsewhere())
+        _, drawn = switches.switches(built, whole(built))
+        self.assertFalse(drawn.doubled)
+
+    def test_a_fiber_that_nobody_wakes(self) -> None:
+        w = Writer()
+        w.start(1)
+        w.create(2, 1, "job")
+        w.switch(1, 2, PARK)
+        w.ready(1, 0)
+        self.assertIn("fiber 1 is woken", self.rows(w))
+
+    def test_bare_contexts_look_as_ever(self) -> None:
+        built = build(pingpong(2))
+        text, drawn = switches.switches(built, whole(built))
+        self.assertNotIn("wake", text)
+        self.assertIn("Before its first run it is new", switches.card(drawn).notes[0])
+
+
+@needs_neato
+class States(unittest.TestCase):
+    def observed(self, writer: Writer, steps: tuple[int | None, int | None] = (None, None)
+                 ) -> states.Graph:
+        built = build(writer)
+        return states.observe(built, window.window(built, steps))
+
+    def test_how_often_and_by_which_event(self) -> None:
+        graph = self.observed(awaits())
+        found = {pair: dict(events) for pair, events in graph.edges.items()}
+        self.assertEqual(found, {
+            ("new", "ready"): {"READY": 2}, ("new", "running"): {"WORKER_START": 1},
+            ("ready", "running"): {"SWITCH": 5}, ("running", "ready"): {"SWITCH, yield": 2},
+            ("running", "parked"): {"SWITCH, park": 1}, ("parked", "ready"): {"READY": 1},
+            ("running", "finished"): {"SWITCH, finish": 2}})
+        self.assertEqual(graph.inside["new"], ["3 created"])
+        self.assertEqual(graph.inside["finished"], ["2 recycled"])
+        self.assertEqual(graph.inside["running"], ["1 at the end"])
+
+    def test_what_goes_in_comes_out(self) -> None:
+        for writer in (awaits(), elsewhere(), pingpong(5)):
+            graph = self.observed(writer)
+            for state in (READY, RUNNING, PARKED):
+                entered = sum(graph.total(p) for p in graph.edges if p[1] == state)
+                left = sum(graph.total(p) for p in graph.edges if p[0] == state)
+                stays = [line for line in graph.inside[state] if line.endswith("at the end")]
+                self.assertEqual(entered - left, int(stays[0].split()[0]) if stays else 0)
+
+    def test_idle_contexts_are_left_out(self) -> None:
+        graph = self.observed(crowd(4, 2))
+        for events in graph.edges.values():
+            self.assertNotIn("SWITCH, idle", events)
+
+    def test_what_did_not_happen_is_thin_and_grey_and_zero(self) -> None:
+        built = build(pingpong(3))
+        picture = draw_states(built, whole(built)).decode()
+        self.assertEqual(texts(picture.encode()).count("0 × READY"), 2)
+        self.assertEqual(picture.count(f'stroke="{svg.GREY}" stroke-width="0.8"'), 2)
+
+    def test_what_the_design_does_not_allow_is_dashed(self) -> None:
+        w = awaits()
+        w.ready(2, 1)
+        w.switch(1, 2, PARK)
+        built = build(w)
+        picture = draw_states(built, whole(built))
+        self.assertIn("stroke-dasharray", picture.decode())
+        self.assertIn("the design does not allow it", texts(picture))
+        sound = build(awaits())
+        self.assertNotIn("stroke-dasharray", draw_states(sound, whole(sound)).decode())
+
+    def test_ready_while_it_runs_is_not_a_yield(self) -> None:
+        w = awaits()
+        w.ready(1, 1)
+        built = build(w)
+        picture = draw_states(built, whole(built))
+        self.assertIn(states.WRONG, picture.decode())
+        self.assertIn("1 × READY", texts(picture))
+
+    def test_new_is_left_and_finished_right(self) -> None:
+        for writer in (Writer(), pingpong(5), awaits(), crowd(9, 2), odd()):
+            built = build(writer)
+            text, _ = states.states(built, whole(built))
+            at = {o["name"]: states.points(o["pos"])[0][0]
+                  for o in states.boxes(states.run_dot(text))}
+            self.assertEqual(sorted(at, key=at.get), list(states.COLUMNS))
+
+    def test_labels_and_boxes_keep_apart(self) -> None:
+        for writer in (awaits(), pingpong(400), crowd(9, 2)):
+            built = build(writer)
+            text, graph = states.states(built, whole(built))
+            answer = states.run_dot(text)
+            places = []
+            for each in states.boxes(answer):
+                places.append((*states.points(each["pos"])[0], graph.node_width,
+                               states.NODE_HEIGHT))
+            for each in answer["edges"]:
+                pair = tuple(each["id"].split("-"))
+                places.append((*states.points(each["lp"])[0],
+                               *states.box_of(graph.lines(pair))))
+            for i, (x, y, width, height) in enumerate(places):
+                for ox, oy, owidth, oheight in places[:i]:
+                    self.assertTrue(abs(x - ox) * 2 >= width + owidth - 2
+                                    or abs(y - oy) * 2 >= height + oheight - 2)
+
+    def test_a_window_counts_its_own_steps(self) -> None:
+        built = build(pingpong(50))
+        graph = self.observed(pingpong(50), (built.switches[10].step, built.switches[13].step))
+        self.assertEqual(graph.total((RUNNING, READY)), 4)
+        self.assertEqual(graph.inside["new"], ["0 created"])
+
+    def test_points(self) -> None:
+        self.assertEqual(states.points("e,1.5,2 3,-4.25 1e+02,0"), [(1.5, 2), (3, -4.25), (100, 0)])
+
+
+class Rendezvous(unittest.TestCase):
+    def found(self, writer: Writer, targets: frozenset[int] = frozenset()
+              ) -> list[rendezvous.Meeting]:
+        built = build(writer)
+        return rendezvous.meetings(built, whole(built), targets)
+
+    def draw(self, writer: Writer, targets: frozenset[int] = frozenset()) -> str:
+        built = build(writer)
+        return texts(rendezvous.rendezvous(built, whole(built), targets)).replace("\n", " ")
+
+    def test_who_came_first(self) -> None:
+        self.assertEqual([(m.wait.target, m.kind) for m in self.found(awaits())],
+                         [(2, rendezvous.AWAITER_FIRST), (3, rendezvous.END_FIRST)])
+        self.assertEqual([m.kind for m in self.found(elsewhere())], [rendezvous.AWAITER_FIRST])
+        self.assertEqual([m.kind for m in self.found(elsewhere(between=True))],
+                         [rendezvous.BETWEEN])
+
+    def test_the_steps_of_an_await(self) -> None:
+        built = build(awaits())
+        first = rendezvous.meetings(built, whole(built), frozenset())[0]
+        self.assertEqual(first.steps(), [4, 13, 14, 15, 16, 17, 18])
+        self.assertEqual((first.create, first.park, first.finish, first.ready, first.leave,
+                          first.recycle, first.resume), (4, 14, 15, 16, 17, 18, 17))
+
+    def test_the_word_changes_where_it_is_written(self) -> None:
+        built = build(awaits())
+        values = []
+        for meeting in rendezvous.meetings(built, whole(built), frozenset()):
+            panel = rendezvous.Panel(built, meeting, ET.Element(SVG + "svg"), 0)
+            places = {panel.x(step): step for step in panel.columns}
+            values.append([(places[x], value) for x, _, value in panel.values()])
+        self.assertEqual(values, [[(4, "empty"), (14, "awaiter"), (18, "finished")],
+                                  [(6, "empty"), (12, "finished")]])
+
+    def test_the_numbers_tell_the_story(self) -> None:
+        seen = self.draw(awaits())
+        for words in ("main awaits early, and the word is empty.",
+                      "main has parked. Its name is written into the word.",
+                      "early's function has returned. It finds main in the word.",
+                      "main is told: it is ready.",
+                      "early leaves its stack for good. main runs again.",
+                      "Nobody is on late's stack: the word says finished.",
+                      "The word says finished, so main goes on without parking.",
+                      "Of 2 awaits, the awaiter came first in 1, the end in 1."):
+            self.assertIn(words, seen)
+
+    def test_told_through_the_queue(self) -> None:
+        seen = self.draw(elsewhere())
+        self.assertIn("the word says finished. main was in it. (w1)", seen)
+        self.assertNotIn("It finds main", seen)
+
+    def test_a_kind_that_is_missing(self) -> None:
+        self.assertIn("The end comes first No await of this trace went this way.",
+                      self.draw(elsewhere()))
+        seen = self.draw(elsewhere(between=True))
+        self.assertEqual(seen.count("No await of this trace went this way."), 2)
+        self.assertIn("and in 1 the end came after the awaiter's look", seen)
+
+    def test_targets(self) -> None:
+        self.assertEqual([m.wait.target for m in self.found(awaits(), frozenset({3, 77}))], [3])
+        self.assertEqual(self.draw(awaits(), frozenset({3})).count("No await of this trace"), 1)
+
+    def test_an_await_again_meets_nobody(self) -> None:
+        w = awaits()
+        w.wait_for(1, 2, HAD_FINISHED)
+        self.assertEqual([m.kind for m in self.found(w)],
+                         [rendezvous.AWAITER_FIRST, rendezvous.END_FIRST])
+
+    def test_what_is_not_told_is_counted(self) -> None:
+        w = Writer()
+        w.start(1)
+        w.wait_for(1, 2, HAD_FINISHED)
+        w.wait_for(1, 3, WAITS)
+        self.assertEqual([m.kind for m in self.found(w)], ["", ""])
+        self.assertIn("of 2 the trace does not tell enough", self.draw(w))
+
+    def test_many_steps_become_few_columns(self) -> None:
+        w = Writer()
+        w.create(1, 0, "main")
+        w.start(1)
+        w.spawn(2, 1, "child")
+        for _ in range(100):
+            w.switch(1, 2, YIELD)
+            w.switch(2, 1, YIELD)
+        w.wait_for(1, 2, WAITS)
+        w.switch(1, 2, PARK)
+        w.finish(2)
+        w.ready(1, 2)
+        w.switch(2, 1, FINISH)
+        w.recycle(2, 1)
+        built = build(w)
+        meeting = rendezvous.meetings(built, whole(built), frozenset())[0]
+        panel = rendezvous.Panel(built, meeting, ET.Element(SVG + "svg"), 0)
+        self.assertEqual(len(panel.columns), rendezvous.COLUMNS_MAX)
+        self.assertLessEqual(set(meeting.steps()), set(panel.columns))
+        self.assertEqual([s for _, _, s in panel.stays(2)][:3], ["", "new", "several"])
+        self.assertIn("several", [s for _, _, s in panel.stays(2)])
+        self.assertLessEqual(panel.end, rendezvous.PANEL)
 
 
 class Bars(unittest.TestCase):

@@ -13,6 +13,10 @@ from pathlib import Path
 REPOSITORY = Path(__file__).resolve().parents[2]
 YIELD, PARK, FINISH, START, IDLE = 1, 2, 3, 4, 5
 SWITCH, CREATE, FINISHED, NAME, WORKER_START, WORKER_STOP, MARK, ANCHOR = range(1, 9)
+READY, AWAIT, RECYCLE, INLINE, SPAN_BEGIN, SPAN_END = range(9, 15)
+SHARED, DIRECT = 5, 6  # places
+WAITS, HAD_FINISHED = 1, 2  # what an awaiter found
+IDLE_FIBER = 0xFFFF0000
 SITES_SIZE, STRINGS_SIZE = 16 * 32, 4096
 
 
@@ -93,6 +97,28 @@ class Writer:
 
     def finish(self, fiber: int, worker: int = 0, largest: int = 0) -> None:
         self.raw(worker, FINISHED, fiber=fiber, sequence=self.count(fiber), value=largest << 32)
+
+    def ready(self, fiber: int, waker: int, place: int = SHARED, worker: int = 0,
+              site: int = 0, tick: int | None = None) -> None:
+        self.raw(worker, READY, place, site, fiber, self.count(fiber), waker, tick=tick)
+
+    def spawn(self, child: int, parent: int, name: str, worker: int = 0, site: int = 0) -> None:
+        """Created and made ready."""
+        self.create(child, parent, name, worker, site)
+        self.ready(child, parent, SHARED, worker, site)
+
+    def wait_for(self, awaiter: int, target: int, found: int, worker: int = 0) -> None:
+        self.raw(worker, AWAIT, found, fiber=awaiter, sequence=self.count(awaiter), peer=target)
+
+    def recycle(self, fiber: int, awaiter: int = 0, worker: int = 0) -> None:
+        self.raw(worker, RECYCLE, fiber=fiber, sequence=self.count(fiber), peer=awaiter)
+
+    def inline(self, caller: int, entry: str, worker: int = 0) -> None:
+        self.raw(worker, INLINE, fiber=caller, sequence=self.count(caller),
+                 value=self.string(entry) << 32)
+
+    def span(self, fiber: int, text: str, type_: int, worker: int = 0) -> None:
+        self.raw(worker, type_, fiber=fiber, sequence=self.count(fiber), value=self.string(text))
 
     def anchor(self, worker: int = 0) -> None:
         self.raw(worker, ANCHOR, value=self.tick)
@@ -179,4 +205,61 @@ def crowd(fibers: int, workers: int = 2, rounds: int = 3, **options) -> Writer:
                      150, k)
             running[k], leaving[k] = (1 if k == 0 and turn == rounds - 1 else idle[k]), IDLE
     w.stop(1, 0)
+    return w
+
+
+def awaits(site: bool = False, **options) -> Writer:
+    """Chapter 2: main awaits `early`, which has not ended, and then `late`, which has."""
+    w = Writer(**options)
+    at = w.site("src/future/future.c", "weft_await", 1) if site else 0
+    w.anchor()
+    w.create(1, 0, "")
+    w.name(1, "main")
+    w.start(1)
+    w.spawn(2, 1, "early", site=at)
+    w.spawn(3, 1, "late", site=at)
+    w.switch(1, 2, YIELD, site=at)
+    w.switch(2, 3, YIELD)
+    w.finish(3)
+    w.switch(3, 1, FINISH)
+    w.recycle(3)
+    w.wait_for(1, 2, WAITS)
+    w.switch(1, 2, PARK, site=at)
+    w.finish(2)
+    w.ready(1, 2, DIRECT, site=at)
+    w.switch(2, 1, FINISH)
+    w.recycle(2, 1)
+    w.span(1, "look", SPAN_BEGIN)
+    w.wait_for(1, 3, HAD_FINISHED)
+    w.span(1, "look", SPAN_END)
+    w.inline(1, "square")
+    w.stop(1)
+    w.anchor()
+    return w
+
+
+def elsewhere(between: bool = False, **options) -> Writer:
+    """main awaits a fiber of worker 1, which does not go on with it: it is told through the
+    queue. `between`: the end comes after main's look at the word and before it has parked."""
+    w = Writer(workers=2, **options)
+    other = IDLE_FIBER + 1
+    w.create(1, 0, "main")
+    w.start(1)
+    w.start(other, 1)
+    w.spawn(2, 1, "child")
+    w.switch(other, 2, IDLE, worker=1)
+    w.wait_for(1, 2, WAITS)
+    if not between:
+        w.switch(1, IDLE_FIBER, PARK)
+    w.finish(2, 1)
+    w.switch(2, other, FINISH, worker=1)
+    w.recycle(2, worker=1)
+    if between:
+        w.switch(1, IDLE_FIBER, PARK)
+        w.ready(1, IDLE_FIBER)
+    else:
+        w.ready(1, other, worker=1)
+    w.switch(IDLE_FIBER, 1, IDLE)
+    w.stop(1)
+    w.stop(other, 1)
     return w

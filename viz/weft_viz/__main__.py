@@ -5,15 +5,20 @@ from __future__ import annotations
 
 import argparse
 import gc
+import re
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable
 
-from . import lanes, model, page, plot, reader, stacks, switches, window
+from . import (lanes, model, page, plot, reader, rendezvous, stacks, states, switches,
+               window)
 
 USAGE, UNREADABLE, MISSING, UNWRITABLE = 2, 3, 4, 5
 PICTURES = {
     "switches": "Who ran when, and who handed over to whom?",
+    "states": "Which states did the fibers go through?",
+    "rendezvous": "Who comes first to the rendezvous?",
     "stacks": "How deep is each stack when it is left?",
     "workers": "What did the cores do?",
     "fibers": "Why did this take long?",
@@ -28,6 +33,15 @@ class Failure(Exception):
         self.code = code
 
 
+@dataclass(frozen=True)
+class Asked:
+    """What one picture needs beside the trace."""
+
+    out: Path
+    link: str = ""  # of the page with the source
+    targets: frozenset[int] = frozenset()
+
+
 class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> None:
         raise Failure(USAGE, f"{message}; --help shows what can be asked")
@@ -38,6 +52,12 @@ def steps(words: str) -> tuple[int | None, int | None]:
         return window.parse(words)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def fiber_numbers(words: str) -> frozenset[int]:
+    if not re.fullmatch(r"\d{1,10}(,\d{1,10})*", words, re.ASCII):
+        raise argparse.ArgumentTypeError(f"'{words}' are no numbers of fibers; write 2,3")
+    return frozenset(map(int, words.split(",")))
 
 
 def arguments(words: list[str]) -> argparse.Namespace:
@@ -56,6 +76,9 @@ def arguments(words: list[str]) -> argparse.Namespace:
         one = commands.add_parser(name, help=question)
         one.add_argument("trace")
         one.add_argument("out", type=Path)
+    commands.choices["rendezvous"].add_argument(
+        "--targets", type=fiber_numbers, metavar="2,3",
+        help="only awaits of these fibers, by number")
     for command in commands.choices.values():
         command.add_argument("--steps", type=steps, default=(None, None), metavar="A:B")
     return parser.parse_args(words)
@@ -82,20 +105,43 @@ def write(path: Path, data: bytes) -> None:
         raise Failure(UNWRITABLE, f"{path}: cannot be written: {error.strerror}") from None
 
 
-def draw_switches(built: model.Model, shown: window.Window, out: Path, link: str) -> bytes:
-    """Also writes the dot text beside `out`: it needs no tool."""
-    text, drawn = switches.switches(built, shown, link)
-    write(out.with_suffix(".dot"), text.encode())
+def draw_switches(built: model.Model, shown: window.Window, asked: Asked) -> bytes:
+    """Also writes the dot text beside the picture: it needs no tool."""
+    text, drawn = switches.switches(built, shown, asked.link)
+    write(asked.out.with_suffix(".dot"), text.encode())
     return switches.draw(text, drawn)
 
 
-def draw(name: str, built: model.Model, shown: window.Window, out: Path, link: str = "") -> bytes:
-    simple: dict[str, Callable[[model.Model, window.Window], bytes]] = {
-        "stacks": stacks.stacks, "workers": lanes.workers, "fibers": lanes.fibers}
-    picture = simple[name](built, shown) if name in simple else \
-        draw_switches(built, shown, out, link)
-    write(out, picture)
+def draw_states(built: model.Model, shown: window.Window, asked: Asked) -> bytes:
+    """Also writes the dot text."""
+    text, graph = states.states(built, shown)
+    write(asked.out.with_suffix(".dot"), text.encode())
+    return states.draw(graph, text)
+
+
+def draw(name: str, built: model.Model, shown: window.Window, asked: Asked) -> bytes:
+    pictures: dict[str, Callable[[], bytes]] = {
+        "switches": lambda: draw_switches(built, shown, asked),
+        "states": lambda: draw_states(built, shown, asked),
+        "rendezvous": lambda: rendezvous.rendezvous(built, shown, asked.targets),
+        "stacks": lambda: stacks.stacks(built, shown),
+        "workers": lambda: lanes.workers(built, shown),
+        "fibers": lambda: lanes.fibers(built, shown),
+    }
+    picture = pictures[name]()
+    write(asked.out, picture)
     return picture
+
+
+def left_out(name: str, built: model.Model) -> str | None:
+    """Why `all` does not make this picture: "" when there is nothing to say; None when it
+    does."""
+    if name == "rendezvous" and not built.awaits:
+        return ""
+    if name == "stacks" and len(built.people()) > stacks.LANES_MAX:
+        return (f"it is for at most {stacks.LANES_MAX} fibers, and this run has "
+                f"{len(built.people()):,}")
+    return None
 
 
 def chosen(built: model.Model, options: argparse.Namespace) -> window.Window:
@@ -108,7 +154,8 @@ def chosen(built: model.Model, options: argparse.Namespace) -> window.Window:
 def run_one(options: argparse.Namespace) -> int:
     built = read(options.trace)
     try:
-        draw(options.command, built, chosen(built, options), options.out)
+        draw(options.command, built, chosen(built, options),
+             Asked(options.out, targets=getattr(options, "targets", None) or frozenset()))
     except plot.MissingTool as error:
         raise Failure(MISSING, f"{options.out} {error}") from None
     return 0
@@ -127,9 +174,14 @@ def run_all(options: argparse.Namespace) -> int:
     pictures, code = [], 0
     for name, question in PICTURES.items():
         out = options.out / f"{name}.svg"
+        reason = left_out(name, built)
+        if reason is not None:
+            out.unlink(missing_ok=True)  # an older run's
+            pictures += [page.Picture(name, question, None, reason)] if reason else []
+            continue
         try:
             pictures.append(page.Picture(name, question,
-                                         draw(name, built, shown, out, "index.html")))
+                                         draw(name, built, shown, Asked(out, "index.html"))))
         except plot.MissingTool as error:
             out.unlink(missing_ok=True)  # an older run's
             pictures.append(page.Picture(name, question, None, f"it {error}"))

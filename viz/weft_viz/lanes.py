@@ -276,17 +276,23 @@ def workers(model: Model, window: Window) -> bytes:
 def fibers(model: Model, window: Window) -> bytes:
     people = model.people()
     shown = people if len(people) <= LANES_MAX else longest_waits(people)
-    lanes = [Lane(f.label, [Bar(s.name, s.start, s.end) for s in f.states],
-                  [Bar(s.name, s.start_tick, s.end_tick) for s in f.states]) for f in shown]
+    lanes = [Lane(f.label, [Bar(seen(s), s.start, s.end) for s in f.states],
+                  [Bar(seen(s), s.start_tick, s.end_tick) for s in f.states]) for f in shown]
     card = svg.Card(
         "fibers", "Why did this take long?", describe_fibers(model, window),
         ["A lane is a fiber; its colour is what it does. New: it has not run yet. "
-         "Ready: it could run, and no worker runs it. Parked: it waits for an event.", *left_out(len(people), "fiber"),
+         "Ready: it could run, and no worker runs it. Parked: it waits for an event.",
+         *left_out(len(people), "fiber"),
          *window.note(model), *model.warnings()])
     keys = [(m.NEW, "new"), (m.RUNNING, "running"), (m.READY, "ready, not running"),
             (m.PARKED, "parked, waiting"), (m.FINISHED, "finished")]
     painter = Painter(dict(STATES), lane_height(len(shown)))
     return draw(model, window, lanes, painter, card, keys)
+
+
+def seen(state: m.State) -> str:
+    """A fiber whose slot is free again looks finished."""
+    return m.FINISHED if state.name == m.RECYCLED else state.name
 
 
 def few_keys(fibers: int) -> list[str]:

@@ -3,12 +3,15 @@
 A run is the stay of one fiber on one worker, from the step at which it arrives to the step at
 which it leaves. A fiber's states follow from the events:
 
-    (none) -- CREATE --> new -- SWITCH to it --> running -- SWITCH from it --> as `left` says
-    running -- FINISH, then its last SWITCH --> finished
+    (none) -- CREATE --> new -- READY --> ready -- SWITCH to it --> running
+    running -- SWITCH from it --> ready, parked or finished, as its reason says
+    parked -- READY --> ready
+    finished -- RECYCLE --> recycled
 
-`left`: yield leaves a fiber ready, finish finished, any other reason parked. Records that
-contradict this make no error here: the checker judges them. Events of an unknown name are
-skipped, and a field that the schema lacks counts as 0.
+The reason: yield leaves a fiber ready, finish finished, any other parked. A trace of bare
+contexts has no READY and no RECYCLE: a SWITCH takes a fiber from new or parked to running, and
+finished is its last state. Records that contradict this make no error here: the checker judges
+them. Events of an unknown name are skipped, and a field that the schema lacks counts as 0.
 """
 
 from __future__ import annotations
@@ -21,6 +24,7 @@ from .reader import IDLE_FIBERS, Event, Site, Trace
 
 NAME_MAX = 63  # characters
 NEW, RUNNING, READY, PARKED, FINISHED = "new", "running", "ready", "parked", "finished"
+RECYCLED = "recycled"
 AFTER = {"yield": READY, "finish": FINISHED}  # any other reason: it waits, PARKED
 
 
@@ -33,6 +37,7 @@ class State:
     end: int
     start_tick: int
     end_tick: int
+    cause: str = ""  # the event that began it, with a switch's reason
 
 
 @dataclass
@@ -69,6 +74,42 @@ class Create:
     site: Site | None
 
 
+@dataclass(frozen=True)
+class Ready:
+    step: int
+    fiber: int
+    waker: int  # 0 is nobody
+    place: str  # where it waits for a worker
+    was: str  # its state before
+    site: Site | None
+
+
+@dataclass(frozen=True)
+class Await:
+    step: int
+    awaiter: int
+    target: int
+    finished: bool  # what the awaiter found
+    site: Site | None
+
+
+@dataclass(frozen=True)
+class Recycle:
+    step: int
+    fiber: int
+    awaiter: int  # who is told by this record; 0 is nobody
+    worker: int
+
+
+@dataclass(frozen=True)
+class Note:
+    """What a fiber did that needs no picture of its own."""
+
+    step: int
+    fiber: int
+    words: str  # after the fiber's name
+
+
 @dataclass
 class Fiber:
     id: int
@@ -102,6 +143,10 @@ class Model:
     runs: list[Run] = field(default_factory=list)  # by their starts
     switches: list[Switch] = field(default_factory=list)
     creates: list[Create] = field(default_factory=list)
+    readies: list[Ready] = field(default_factory=list)
+    awaits: list[Await] = field(default_factory=list)
+    recycles: list[Recycle] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)  # functions run inline, spans
 
     first: int = 0  # the first step and the last that are no bookkeeping of the trace
     last: int = 0
@@ -155,7 +200,8 @@ def set_labels(fibers: list[Fiber]) -> None:
 
 
 class Builder:
-    """One pass over the steps. `_running` and `_state` hold what is not over yet."""
+    """One pass over the steps. `_running` and `_state` hold what is not over yet, `_cause` the
+    event of this step."""
 
     def __init__(self, trace: Trace, merged: Merged) -> None:
         self._trace = trace
@@ -163,10 +209,13 @@ class Builder:
         self._running: dict[int, Run] = {}  # by worker
         self._state: dict[int, State] = {}  # by fiber
         self._first_step: dict[int, Step] = {}  # by worker
+        self._cause = ""
         self._handlers = {
             "SWITCH": self._switch, "CREATE": self._create, "FINISH": self._finish,
             "NAME": self._name, "WORKER_START": self._worker_start,
-            "WORKER_STOP": self._worker_stop,
+            "WORKER_STOP": self._worker_stop, "READY": self._ready, "AWAIT": self._await,
+            "RECYCLE": self._recycle, "INLINE": self._inline, "SPAN_BEGIN": self._span,
+            "SPAN_END": self._span,
         }
 
     def build(self) -> Model:
@@ -176,6 +225,7 @@ class Builder:
             event = events.get(step.record.type)
             handler = self._handlers.get(event.name) if event else None
             if handler:
+                self._cause = event.name
                 handler(step, event, event.values(step.record))
         self._end()
         return self.model
@@ -187,7 +237,8 @@ class Builder:
 
     def _enter(self, fiber: Fiber, state: str, step: Step) -> None:
         self._leave_state(fiber, step.number, step.tick)
-        fiber.states.append(State(state, step.number, step.number, step.tick, step.tick))
+        fiber.states.append(State(state, step.number, step.number, step.tick, step.tick,
+                                  self._cause))
         self._state[fiber.id] = fiber.states[-1]
 
     def _leave_state(self, fiber: Fiber, step: int, tick: int) -> None:
@@ -239,9 +290,11 @@ class Builder:
     def _switch(self, step: Step, event: Event, values: dict[str, int]) -> None:
         previous, following = values.get("previous", 0), values.get("next", 0)
         reason = self._trace.schema.choice(event, "reason", values.get("reason", 0))
+        self._cause = f"{event.name}, {reason}"
         self._goes_on(previous, step)
         self._end_run(step, reason)
         self._enter(self._fiber(previous), AFTER.get(reason, PARKED), step)
+        self._cause = event.name  # why the other left says nothing of the one that comes
         self._start_run(following, step)
         switches = self.model.switches
         switches.append(Switch(len(switches) + 1, step.number, step.tick, step.worker, previous,
@@ -272,6 +325,41 @@ class Builder:
         self._leave_state(running, step.number, step.tick)
         if running.finished is not None:
             self._enter(running, FINISHED, step)
+
+    def _ready(self, step: Step, event: Event, values: dict[str, int]) -> None:
+        fiber = self._fiber(values.get("fiber", 0))
+        before = self._state.get(fiber.id)
+        place = self._trace.schema.choice(event, "place", values.get("place", 0))
+        self.model.readies.append(Ready(step.number, fiber.id, values.get("waker", 0), place,
+                                        before.name if before else "",
+                                        self._trace.site(step.record)))
+        self._enter(fiber, READY, step)
+
+    def _await(self, step: Step, event: Event, values: dict[str, int]) -> None:
+        found = self._trace.schema.choice(event, "found", values.get("found", 0))
+        self.model.awaits.append(Await(step.number, values.get("awaiter", 0),
+                                       values.get("target", 0), found == "finished",
+                                       self._trace.site(step.record)))
+
+    def _recycle(self, step: Step, event: Event, values: dict[str, int]) -> None:
+        fiber = self._fiber(values.get("fiber", 0))
+        self._enter(fiber, RECYCLED, step)
+        self.model.recycles.append(Recycle(step.number, fiber.id, values.get("awaiter", 0),
+                                           step.worker))
+
+    def _inline(self, step: Step, event: Event, values: dict[str, int]) -> None:
+        entry = printable(self._trace.string(values.get("entry", 0))) or "a function"
+        self._note(step, values.get("caller", 0), f"runs {entry} itself")
+
+    def _span(self, step: Step, event: Event, values: dict[str, int]) -> None:
+        text = printable(self._trace.string(values.get("text", 0)))
+        verb = "begins" if event.name == "SPAN_BEGIN" else "ends"
+        self._note(step, values.get("fiber", 0), f"{verb} \N{LEFT DOUBLE QUOTATION MARK}{text}"
+                                                 "\N{RIGHT DOUBLE QUOTATION MARK}")
+
+    def _note(self, step: Step, fiber: int, words: str) -> None:
+        self._fiber(fiber)  # also one of which the trace says nothing else
+        self.model.notes.append(Note(step.number, fiber, words))
 
 
 def build(trace: Trace) -> Model:

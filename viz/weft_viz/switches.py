@@ -10,7 +10,8 @@ import subprocess
 from dataclasses import dataclass, field
 
 from . import lanes, svg
-from .model import AFTER, FINISHED, NEW, PARKED, READY, Create, Model, Run, Switch, count
+from .model import (AFTER, FINISHED, NEW, PARKED, READY, Create, Model, Ready, Run, Switch,
+                    count)
 from .plot import MissingTool
 from .reader import Site
 from .window import Window
@@ -32,6 +33,7 @@ class Row:
     text: str
     switch: Switch | None = None
     create: Create | None = None
+    wake: Ready | None = None  # but for a new fiber's
 
 
 @dataclass
@@ -47,8 +49,8 @@ class Plan:
 
     @property
     def nodes(self) -> int:
-        creates = sum(row.create is not None for row in self.rows)
-        return 1 + len(self.columns) + len(self.rows) + creates + len(self.runs)
+        dots = sum(row.create is not None or row.wake is not None for row in self.rows)
+        return 1 + len(self.columns) + len(self.rows) + dots + len(self.runs)
 
     @property
     def gutter(self) -> float:
@@ -90,6 +92,20 @@ class Plan:
         bottom = self.height - ROW / 2 if cut_below else self.y(run.end) - GAP
         return top, max(bottom, top + 6)
 
+    def middle(self, run: Run) -> tuple[float, float]:
+        """The x of its box, and the box's width: half for a fiber that also runs elsewhere at
+        that time, which must not be."""
+        others = [r for r in self.runs if r.fiber == run.fiber and r.worker != run.worker
+                  and r.start < run.end and run.start < r.end]
+        if not others:
+            return self.x(run.fiber), self.box
+        side = -1 if run.worker < others[0].worker else 1
+        return self.x(run.fiber) + side * self.box / 4, self.box / 2 - 2
+
+    @property
+    def doubled(self) -> bool:
+        return any(self.middle(run)[1] != self.box for run in self.runs)
+
 
 # ---- what to draw ----
 
@@ -103,6 +119,15 @@ def rows(model: Model, window: Window) -> list[Row]:
              for s in model.switches if window.holds(s.step)]
     found += [Row(c.step, f"{name(c.parent)} creates {name(c.child)}", create=c)
               for c in model.creates if window.holds(c.step) and c.parent]
+    found += [Row(r.step, (f"{name(r.waker)} wakes {name(r.fiber)}" if r.waker
+                           else f"{name(r.fiber)} is woken")
+                  + ("" if r.was == PARKED else f" ({r.was})"), wake=r)
+              for r in model.readies if window.holds(r.step) and r.was not in ("", NEW)]
+    found += [Row(a.step, f"{name(a.awaiter)} awaits {name(a.target)}"
+                  + (" (finished)" if a.finished else " (waits)"))
+              for a in model.awaits if window.holds(a.step)]
+    found += [Row(n.step, f"{name(n.fiber)} {svg.fit(n.words, 150, FONT_SIZE)}")
+              for n in model.notes if window.holds(n.step)]
     taken = {row.step for row in found}
     for run in model.runs:
         if run.start not in taken and window.holds(run.start):
@@ -127,8 +152,8 @@ def plan(model: Model, window: Window, link: str = "") -> Plan:
 
 def hopeful(model: Model, window: Window) -> Window:
     """The beginning of `window` with as many rows as there may be nodes, or a few more."""
-    steps = sorted(event.step for event in (*model.switches, *model.creates)
-                   if window.holds(event.step))
+    steps = sorted(event.step for event in (*model.switches, *model.creates, *model.awaits,
+                                            *model.notes) if window.holds(event.step))
     return window if len(steps) <= NODES_MAX else Window(window.first, steps[NODES_MAX])
 
 
@@ -141,6 +166,7 @@ def part(model: Model, window: Window, some: list[Row], near: list[Run], link: s
     runs = [r for r in near if window.meets(r.start, r.end)]
     shown = {r.fiber for r in runs} | {r.create.child for r in some if r.create}
     shown |= {f for r in some if r.switch for f in (r.switch.previous, r.switch.next)}
+    shown |= {r.wake.fiber for r in some if r.wake}
     columns = {f: i for i, f in enumerate(f for f in model.fibers if f in shown)}
     return Plan(model, window, some, runs, columns, link)
 
@@ -237,6 +263,11 @@ def row_texts(drawn: Plan) -> list[str]:
                               shape="circle", width=inches(9), height=inches(9), label='""',
                               style="filled", fillcolor=f'"{svg.SKY}"',
                               color=f'"{svg.SKY}"'))
+        if row.wake:
+            lines.append(node(f"wake_{i}", drawn.x(row.wake.fiber), drawn.y(row.step),
+                              shape="circle", width=inches(6), height=inches(6), label='""',
+                              style="filled", fillcolor=f'"{svg.ORANGE}"',
+                              color=f'"{svg.ORANGE}"'))
     return lines
 
 
@@ -249,22 +280,23 @@ def boxes(drawn: Plan) -> list[str]:
         tip = (f"{name}, run {run.number}: worker {run.worker}, steps {run.start:,} to "
                f"{run.end:,}" + (f", left by {run.reason}{place(run.site)}" if run.reason else ""))
         color = paints[run.fiber].color
+        x, width = drawn.middle(run)
         lines.append(node(
-            f"run_{run.number}", drawn.x(run.fiber), (top + bottom) / 2,
-            id=f'"run-{run.number}"', width=inches(drawn.box), height=inches(bottom - top),
+            f"run_{run.number}", x, (top + bottom) / 2,
+            id=f'"run-{run.number}"', width=inches(width), height=inches(bottom - top),
             style='"filled,rounded"', fillcolor=f'"{color}"', color=f'"{color}"',
             fontcolor=f'"{svg.INK if color == svg.FAINT else svg.ON_COLOR}"',
-            label=quote(box_label(drawn, run)),
+            label=quote(box_label(drawn, run, width)),
             **links(drawn, tip, run.site)))
     return lines
 
 
-def box_label(drawn: Plan, run: Run) -> str:
+def box_label(drawn: Plan, run: Run, width: float) -> str:
     worker = f" w{run.worker}" if len(drawn.model.workers) > 1 else ""
     name = drawn.model.fibers[run.fiber].label
     if not worker:
-        return svg.fit(name, drawn.box - 8, FONT_SIZE)
-    fits = svg.text_width(name + worker, FONT_SIZE) <= drawn.box - 4
+        return svg.fit(name, width - 8, FONT_SIZE)
+    fits = svg.text_width(name + worker, FONT_SIZE) <= width - 4
     return name + worker if fits else worker.strip()
 
 
@@ -274,35 +306,58 @@ def edge(start: str, end: str, pos: str, **attributes: str) -> str:
 
 
 def lifelines(drawn: Plan) -> list[str]:
-    """Between a fiber's runs, in the colour of the state in which it waits."""
+    """Between a fiber's runs, in the colours of the states in which it waits."""
     lines = []
     born = {row.create.child: (i, row) for i, row in enumerate(drawn.rows) if row.create}
+    readied: dict[int, list[int]] = {}
+    for ready in drawn.model.readies:
+        readied.setdefault(ready.fiber, []).append(ready.step)
     for fiber in drawn.columns:
-        x = drawn.x(fiber)
         own = [r for r in drawn.runs if r.fiber == fiber]
-        if fiber in born and own:
+        life = Life(drawn, fiber, readied.get(fiber, []))
+        if fiber in born:
             i, row = born[fiber]
-            lines.append(life(f"create_{i}", own[0], x, drawn.y(row.step), drawn, NEW))
+            lines += life.lines(f"create_{i}", drawn.y(row.step), row.step,
+                                own[0] if own else None, NEW)
         for before, after in zip(own, own[1:]):
-            state = AFTER.get(before.reason, PARKED)
-            lines.append(life(f"run_{before.number}", after, x, drawn.span(before)[1], drawn,
-                              state))
+            lines += life.after(before, after)
         if own and own[-1].end <= drawn.window.last and own[-1].reason not in ("", "stop"):
-            lines.append(life(f"run_{own[-1].number}", None, x, drawn.span(own[-1])[1], drawn,
-                              AFTER.get(own[-1].reason, PARKED)))
-        elif fiber in born and not own:
-            i, row = born[fiber]
-            lines.append(life(f"create_{i}", None, x, drawn.y(row.step), drawn, NEW))
+            lines += life.after(own[-1], None)
     return lines
 
 
-def life(start: str, after: Run | None, x: float, y: float, drawn: Plan, state: str) -> str:
-    """From y to the next run, or to the end of the picture. Nothing for a finished fiber."""
-    if state == FINISHED:
-        return ""
-    end = drawn.span(after)[0] if after else drawn.height - ROW / 2
-    return edge(start, f"run_{after.number}" if after else "frame", path([(x, y), (x, end)], False),
-                dir="none", penwidth="2", color=f'"{LIFE[state]}"', tooltip=f'"{state}"')
+@dataclass
+class Life:
+    """Draws the waits of one fiber."""
+
+    drawn: Plan
+    fiber: int
+    readied: list[int]  # the steps of its READYs, ascending
+
+    def after(self, before: Run, following: Run | None) -> list[str]:
+        return self.lines(f"run_{before.number}", self.drawn.span(before)[1], before.end,
+                          following, AFTER.get(before.reason, PARKED))
+
+    def lines(self, start: str, y: float, step: int, following: Run | None,
+              state: str) -> list[str]:
+        """From y, at `step`, to the next run, or to the end of the picture; from a READY
+        between them it is ready. Nothing for a finished fiber."""
+        if state == FINISHED:
+            return []
+        end = self.drawn.span(following)[0] if following else self.drawn.height - ROW / 2
+        until = following.start if following else self.drawn.window.last
+        turn = next((r for r in self.readied if step < r <= until), None)
+        goal = f"run_{following.number}" if following else "frame"
+        if turn is None or state == READY:
+            return [self.line(start, goal, y, end, state)]
+        middle = min(max(self.drawn.y(turn), y), end)
+        return [self.line(start, goal, y, middle, state),
+                self.line(start, goal, middle, end, READY)]
+
+    def line(self, start: str, goal: str, y: float, end: float, state: str) -> str:
+        x = self.drawn.x(self.fiber)
+        return edge(start, goal, path([(x, y), (x, end)], False), dir="none", penwidth="2",
+                    color=f'"{LIFE[state]}"', tooltip=f'"{state}"')
 
 
 def arrows(drawn: Plan) -> list[str]:
@@ -312,6 +367,8 @@ def arrows(drawn: Plan) -> list[str]:
     for i, row in enumerate(drawn.rows):
         if row.create and row.create.parent in drawn.columns:
             lines.append(create_arrow(drawn, i, row.create))
+        if row.wake and row.wake.waker in drawn.columns:
+            lines.append(wake_arrow(drawn, i, row.wake))
         if row.switch is None:
             continue
         key = row.switch.step, row.switch.worker
@@ -320,22 +377,37 @@ def arrows(drawn: Plan) -> list[str]:
     return lines
 
 
-def create_arrow(drawn: Plan, row: int, create: Create) -> str:
-    a, b, y = drawn.x(create.parent), drawn.x(create.child), drawn.y(create.step)
+def run_at(drawn: Plan, fiber: int, step: int) -> str:
+    """The node from which an arrow of that fiber begins."""
+    owner = next((r for r in drawn.runs if r.fiber == fiber and r.start <= step <= r.end), None)
+    return f"run_{owner.number}" if owner else f"fiber_{fiber}"
+
+
+def across(drawn: Plan, giver: int, taker: int, step: int, gap: float) -> str:
+    """An arrow along a row's line, from the giver's box to `gap` before the taker's dot."""
+    a, b, y = drawn.x(giver), drawn.x(taker), drawn.y(step)
     side = 1 if b > a else -1
-    line = path([(a + side * drawn.box / 2, y), (b - side * 5, y)], arrow=True)
-    owner = next((r for r in drawn.runs if r.fiber == create.parent
-                  and r.start <= create.step <= r.end), None)
-    start = f"run_{owner.number}" if owner else f"fiber_{create.parent}"
-    return edge(start, f"create_{row}", line, style="dotted",
+    return path([(a + side * drawn.box / 2, y), (b - side * gap, y)], arrow=True)
+
+
+def create_arrow(drawn: Plan, row: int, create: Create) -> str:
+    return edge(run_at(drawn, create.parent, create.step), f"create_{row}",
+                across(drawn, create.parent, create.child, create.step, 5), style="dotted",
                 **links(drawn, f"created{place(create.site)}", create.site))
 
 
+def wake_arrow(drawn: Plan, row: int, wake: Ready) -> str:
+    return edge(run_at(drawn, wake.waker, wake.step), f"wake_{row}",
+                across(drawn, wake.waker, wake.fiber, wake.step, 4), penwidth="0.6",
+                color=f'"{svg.SOFT}"',
+                **links(drawn, f"made ready, {wake.place}{place(wake.site)}", wake.site))
+
+
 def switch_arrow(drawn: Plan, switch: Switch, left: Run, entered: Run) -> str:
-    a, b, y = drawn.x(left.fiber), drawn.x(entered.fiber), drawn.y(switch.step)
-    side = drawn.box / 4 if b > a else -drawn.box / 4  # beside the lifelines
-    line = path([(a + side, drawn.span(left)[1]), (a + side, y), (b - side, y),
-                 (b - side, drawn.span(entered)[0])], True)
+    (a, width), (b, other), y = drawn.middle(left), drawn.middle(entered), drawn.y(switch.step)
+    side = 0.25 if b > a else -0.25  # beside the lifelines
+    a, b = a + side * width, b - side * other
+    line = path([(a, drawn.span(left)[1]), (a, y), (b, y), (b, drawn.span(entered)[0])], True)
     return edge(f"run_{left.number}", f"run_{entered.number}", line,
                 id=f'"switch-{switch.number}"',
                 **links(drawn, f"switch {switch.number}, step {switch.step:,}: {switch.reason}"
@@ -348,14 +420,26 @@ def switch_arrow(drawn: Plan, switch: Switch, left: Run, entered: Run) -> str:
 def card(drawn: Plan) -> svg.Card:
     model, window = drawn.model, drawn.window
     notes = ["Read downwards: a column is a fiber, a box is a run, an arrow is a switch. Dotted: "
-             "a fiber is created. Before its first run it is new (blue), between runs ready (orange) or parked (grey).",
+             "a fiber is created. " + colors(drawn),
+             *(["Thin, with an orange dot: a fiber makes a parked one ready."]
+               if any(row.wake for row in drawn.rows) else []),
              *(["w1: on worker 1, and so on."] if len(model.workers) > 1 else []),
+             *(["Boxes side by side: one fiber on two workers at once, which must not be."]
+               if drawn.doubled else []),
              *window.note(model), *model.warnings()]
     names = ", ".join(model.fibers[f].label for f in drawn.columns)
     seen = [s for s in model.switches if window.holds(s.step)]
     text = (f"{count(len(seen), 'switch')} between {count(len(drawn.columns), 'fiber')}: {names}. "
             + " ".join(f"Step {row.step:,}: {row.text}." for row in drawn.rows))
     return svg.Card("switches", "Who ran when, and who handed over to whom?", text, notes, True)
+
+
+def colors(drawn: Plan) -> str:
+    """What the lines between the boxes mean."""
+    if drawn.model.readies:
+        return ("It is new (blue) until it is made ready. Between runs it is ready (orange) or "
+                "parked (grey).")
+    return "Before its first run it is new (blue), between runs ready (orange) or parked (grey)."
 
 
 def neato(text: str) -> bytes:
