@@ -11,6 +11,7 @@
 #                   demo: WORDS     the demo prints a line that begins so
 #                   signal SEGV     how the demo ends: a signal, "exit 3" or "timeout"
 #   why           one sentence for people
+#   knobs         perhaps: the demo's environment, a NAME=value on each line
 # The copy, its trace and what is said of it stay in build/chapter-N/broken-NAME/.
 set -eu
 # shellcheck source=chapters/tools/common.sh
@@ -35,13 +36,28 @@ unknown_variant() {
 	exit 2
 }
 
-# select_variant NAME: sets $variant, $expected and $out.
+# select_variant NAME: sets $variant, $expected, $knobs and $out.
 select_variant() {
 	list_variants | grep -qxF -e "$1" || unknown_variant "$1"
 	variant=$folder/broken/$1
 	out=$BUILD/chapter-$number/broken-$1
 	expected=$(first_line "$variant/expect")
 	[ -n "$expected" ] || fail 2 "$variant/expect promises nothing."
+	read_knobs
+}
+
+# Sets $knobs to words for env(1). They win over the caller's environment.
+read_knobs() {
+	knobs=
+	[ -e "$variant/knobs" ] || return 0
+	while read -r line || [ -n "$line" ]; do
+		case $line in
+		'' | '#'*) ;;
+		*[!A-Za-z0-9_=.,/-]* | =*) fail 2 "$variant/knobs: cannot read \"$line\"." ;;
+		*=*) knobs="$knobs $line" ;;
+		*) fail 2 "$variant/knobs: \"$line\" is no NAME=value." ;;
+		esac
+	done <"$variant/knobs"
 }
 
 # Makes the patched copy and compiles it. Prints why it cannot.
@@ -96,7 +112,8 @@ show_what_happened() {
 }
 
 try_variant() {
-	run_program "$out/demo"
+	# shellcheck disable=SC2086 # a list of words
+	run_program env $knobs "$out/demo"
 	check_trace
 	shows_as_promised
 }
@@ -126,6 +143,7 @@ show_variant() {
 	if try_variant; then
 		echo "caught as promised: $expected"
 		wrap 0 <"$variant/why"
+		[ -z "$knobs" ] || echo "It ran with$knobs."
 		show_evidence
 	else
 		status=1

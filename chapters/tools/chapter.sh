@@ -37,13 +37,13 @@ show_run() {
 	esac
 }
 
-# The story in at most 12 lines: whole, but for who is named what, if that is short enough.
+# The story in at most 28 lines: whole, but for who is named what, if that is short enough.
 short_story() {
 	whole=$("$BUILD/weft-trace" story "$out/trace.weft" --lines=1000 | sed '/ is named /d')
-	if [ "$(echo "$whole" | wc -l)" -le 12 ]; then
+	if [ "$(echo "$whole" | wc -l)" -le 28 ]; then
 		echo "$whole"
 	else
-		"$BUILD/weft-trace" story "$out/trace.weft" --lines=8
+		"$BUILD/weft-trace" story "$out/trace.weft" --lines=12
 	fi
 }
 

@@ -14,7 +14,7 @@ output=$1 root=$2
 shift 2
 
 : "${CC:=cc}"
-: "${CFLAGS_ALL:=-std=c17 -D_GNU_SOURCE -O2 -g -Wall -Wextra}"
+: "${CFLAGS_ALL:=-std=c17 -D_GNU_SOURCE -DWEFT_TRACING -O2 -g -Wall -Wextra}"
 
 # The flags but for the include paths, which lead to the repository's own files.
 flags=

@@ -26,7 +26,7 @@ criterion|libcriterion-dev|criterion|-|-|-|-|the tests of the library
 gdb|gdb|gdb|gdb|gdb|gdb|gdb|the test of backtraces
 valgrind|valgrind|-|valgrind|valgrind|valgrind|valgrind|the tests under valgrind
 clang|clang libclang-rt-MAJOR-dev|llvm|clang compiler-rt|clang compiler-rt|clang compiler-rt|-|the second compiler and its sanitizers
-boost|libboost-context1.81-dev|boost|boost-devel|boost|boost-dev|boost-libs|the comparison with Boost.Context
+boost|libboost-context1.81-dev libboost-fiber1.81-dev g++|boost|boost-devel|boost|boost-dev|boost-libs|the comparisons with Boost.Context and Boost.Fiber
 pandoc|pandoc|pandoc|pandoc|pandoc|pandoc|-|the book as HTML
 clang-format|clang-format|clang-format|clang-tools-extra|clang|-|-|the check of the formatting
 patch|patch|gpatch|patch|patch|patch|-|the broken variants
@@ -93,7 +93,10 @@ have() {
 	python) has "${PYTHON:-python3}" ;;
 	criterion) has_header criterion/criterion.h ;;
 	clang) has_clang_with_sanitizers ;;
-	boost) has_header boost/context/detail/fcontext.hpp ;;
+	boost)
+		has_header boost/context/detail/fcontext.hpp &&
+			has_header boost/fiber/all.hpp && has g++
+		;;
 	qemu-aarch64) has_aarch64 ;;
 	*) has "$1" ;;
 	esac

@@ -27,12 +27,26 @@ if links -lboost_context; then
 	peers='-DHAVE_BOOST -lboost_context'
 fi
 
+# peers_in_cpp FOLDER NAME: compiles a folder's C++ peers, where that can be done here, and
+# prints what links them.
+peers_in_cpp() {
+	for source in "$1"*.cpp; do
+		[ -e "$source" ] || return 0
+		g++ -O2 -c "$source" -o "$BUILD/bench/$2-peer.o" 2>/dev/null || return 0
+	done
+	links '-lboost_fiber -lboost_context' || return 0
+	echo "-DHAVE_BOOST_FIBER $BUILD/bench/$2-peer.o -lboost_fiber -lboost_context -lstdc++"
+}
+
 for folder in tests/bench/*/; do
 	name=$(basename "$folder")
 	sources=$(find "$folder" -name '*.c' -o -name '*.S' | sort)
-	# shellcheck disable=SC2086
-	$CC $CFLAGS_ALL $sources "$BUILD/libweft.a" $peers -lpthread -o "$BUILD/bench/$name"
+	# shellcheck disable=SC2046,SC2086
+	$CC $CFLAGS_ALL $sources "$BUILD/libweft.a" $peers $(peers_in_cpp "$folder" "$name") \
+		-lpthread -o "$BUILD/bench/$name"
 	"$BUILD/bench/$name" >"$BUILD/bench/$name.tsv"
+	[ ! -e "${folder}rows.sh" ] ||
+		sh "${folder}rows.sh" "$BUILD/bench/$name" >>"$BUILD/bench/$name.tsv"
 	printf '\n%s\n' "$name"
 	awk -F'\t' '{ printf "%-26s %10s %10s %10s  %s\n", $1, $2, $3, $4, $5 }' \
 		"$BUILD/bench/$name.tsv"

@@ -49,6 +49,19 @@ echo 'invariant 3' >chapters/01-first/broken/invariant/expect
 echo 'asan heap-use-after-free' >chapters/01-first/broken/freed/expect
 printf '# A comment.\n\ndemo: number 8\n' >chapters/01-first/broken/number/expect
 
+# Knobs are for this variant, and win over the caller's.
+expect 'a variant without knobs gets the environment' 0 'MOOD=grim' \
+	env MOOD=grim sh $script 1 number
+unsaid 'and nothing is said of knobs' 'It ran with'
+printf '# The mood.\n\nMOOD=low\nWORKERS=2' >chapters/01-first/broken/number/knobs
+expect 'knobs win' 0 'MOOD=low' env MOOD=grim sh $script 1 number
+said 'they are shown' 'It ran with MOOD=low WORKERS=2.'
+echo 'MOOD=so so' >chapters/01-first/broken/number/knobs
+expect 'a knob of two words' 2 'knobs: cannot read "MOOD=so so"' sh $script 1 number
+echo 'MOOD' >chapters/01-first/broken/number/knobs
+expect 'a knob without a value' 2 'knobs: "MOOD" is no NAME=value' sh $script 1 number
+rm chapters/01-first/broken/number/knobs
+
 expect 'an unknown name' 2 'has no variant "nosuch"' sh $script 1 nosuch
 said 'the names, with their sentences' 'crash: The demo aborts.'
 expect 'a name that is a path' 2 'has no variant' sh $script 1 ../broken/crash

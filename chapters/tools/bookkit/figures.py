@@ -23,12 +23,13 @@ from bookkit.chapters import chapter_of
 from bookkit.markdown import IMAGE, Page, Region
 from bookkit.problem import Report, Wrong
 
-KINDS = ("switches", "stacks", "workers", "fibers")
+KINDS = ("switches", "stacks", "workers", "fibers", "states", "rendezvous")
+GRAPHVIZ = ("switches", "states")
 VERSIONS = "versions.txt"
 
 
 def tool_of(kind: str) -> str:
-    return "graphviz" if kind == "switches" else "matplotlib"
+    return "graphviz" if kind in GRAPHVIZ else "matplotlib"
 
 
 @dataclass(frozen=True)

@@ -4,4 +4,5 @@
 #define context_swap context_swap_no_control_words
 #define context_entry context_entry_no_control_words
 #define context_prepare context_prepare_no_control_words
+#define context_control_words context_control_words_no_control_words
 #include "context/context_x86_64.S"
