@@ -23,9 +23,5 @@
 	atomic_compare_exchange_strong_explicit((place), (expected), (desired),        \
 						memory_order_acq_rel,                  \
 						memory_order_acquire)
-#define cas_relaxed(place, expected, desired)                                          \
-	atomic_compare_exchange_strong_explicit((place), (expected), (desired),        \
-						memory_order_relaxed,                  \
-						memory_order_relaxed)
 
 #endif

@@ -23,7 +23,8 @@
  *   READY --> RUNNING    the after-switch step, of the fiber that is switched to
  *   RUNNING --> READY    the after-switch step, of one that yields
  *   RUNNING --> PARKED   the after-switch step, of one that waits
- *   PARKED --> READY     scheduler_make_ready, by whoever wakes it
+ *   PARKED --> READY     scheduler_make_ready, by whoever wakes it; take_awaiter in future.c,
+ *                        by a fiber that ends and goes straight to its awaiter
  *   RUNNING --> FINISHED the after-switch step, of one whose function has returned
  *   FINISHED --> FREE    fiber_end
  *
@@ -71,8 +72,8 @@ enum fiber_reason {
  * far away. */
 struct fiber {
 	struct context context;
-	struct fiber *next,
-		*previous; /* in the one list that holds it; under its lock */
+	struct fiber *next; /* in the one list that holds it, under its lock */
+	struct fiber *previous;
 	weft_function *function;
 	struct weft_future *future;
 	/* The second line. */

@@ -7,7 +7,7 @@
  * The life of an async call, and who makes each transition:
  *
  *   weft_async --> ready, in the queue -- a worker, or weft_await itself --> running
- *   running -- finish --> left for good -- after_finish: rendezvous_finish, free slot
+ *   running -- finish --> left for good -- after_finish: free slot, then rendezvous_finish
  *
  * "Finished" is told by after_finish, on the next stack: the awaiter may return, throw the
  * future away and end the runtime the moment it is told, and nobody may be on the stack then.

@@ -178,9 +178,8 @@ static void join_threads(struct weft *io)
 
 static void idle_entry(void *argument)
 {
-	struct fiber *idle = argument;
+	(void)argument;
 	scheduler_idle(base_this_thread());
-	(void)idle;
 	weft_fatal(
 		"worker 0's idle fiber ended; the main fiber never waits for the end");
 }
@@ -228,8 +227,8 @@ static void set_up(struct weft *io, const struct weft_options *options)
 	slab_init(&io->slabs, options->stack_size, options->guard);
 	io->control_words = context_control_words();
 	io->workers = 1;
-	store_relaxed(&io->next_id,
-		      2); /* 1 is the main fiber; nobody else is here yet */
+	/* 1 is the main fiber. Relaxed: nobody else is here yet. */
+	store_relaxed(&io->next_id, 2);
 	pthread_mutex_init(&io->sleep_mutex, NULL);
 	pthread_cond_init(&io->something, NULL);
 	io->handles_overflow =

@@ -11,7 +11,7 @@
  *
  *   running -- leave, nothing is ready --> idle -- sleep --> asleep -- wake_sleeper --> idle
  *   idle -- take_ready finds a fiber --> running
- *   idle -- scheduler_stop --> ended
+ *   idle -- join_threads, by weft_deinit --> ended
  *
  * The rule of this file: a fiber that leaves is published by its after-switch step, on the
  * stack of the next one, and by nobody else. scheduler_park takes such a step from its caller,
@@ -97,7 +97,6 @@ struct weft {
 
 	uint32_t workers;      /* how many there are; set once */
 	struct worker *worker; /* an array of them */
-	uint32_t slot_size, warm_stacks;
 	bool handles_overflow; /* set once */
 };
 
