@@ -591,6 +591,21 @@ class Waves(unittest.TestCase):
         self.assertLess(len(picture), 200_000)
 
     @needs_matplotlib
+    def test_a_stack_that_was_not_measured_has_no_lane(self) -> None:
+        w = Writer()
+        w.create(1, 0, "")
+        w.name(1, "main")
+        w.start(1)
+        w.spawn(2, 1, "child")
+        w.switch(1, 2, PARK, used=0)
+        w.finish(2)
+        w.switch(2, 1, FINISH, used=80)
+        picture = texts(stacks.stacks(build(w), whole(build(w))))
+        self.assertIn("Not measured, on a thread's own stack: main.", picture)
+        self.assertIn("80", picture.split("\n"))
+        self.assertNotIn("main", picture.split("\n"))  # no lane is called so
+
+    @needs_matplotlib
     def test_many_stacks(self) -> None:
         built = build(crowd(40, 2))
         self.assertIn("12 fibers with the most switches of 41",

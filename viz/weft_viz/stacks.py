@@ -1,6 +1,7 @@
 """stacks.svg: the bytes of stack in use, against the number of the switch.
 
-The trace measures a stack when its fiber is left. While the fiber is away nothing runs on its
+The trace measures a stack when its fiber is left; 0 says that it could not, as on a thread's
+own stack, whose end nobody has told. While the fiber is away nothing runs on its
 stack, so the line is flat until it returns: a square wave. A lane a fiber, one scale for all
 unless one stack is many times as deep as another.
 """
@@ -154,7 +155,9 @@ TOP, AXIS, GAP = 12, 40, 18
 
 
 def stacks(model: Model, window: Window) -> bytes:
-    found = waves(model, window)
+    left = waves(model, window)
+    found = [w for w in left if w.deepest > 0]
+    unmeasured = [w.fiber.label for w in left if w.deepest == 0]
     shown = found if len(found) <= LANES_MAX else most_left(found)
     lane_room = 92.0 if len(shown) <= 3 else 74.0 if len(shown) <= 6 else 56.0
     height = TOP + max(1, len(shown)) * (lane_room + GAP) + AXIS
@@ -176,10 +179,11 @@ def stacks(model: Model, window: Window) -> bytes:
         if row == len(shown) - 1:
             plot.number_axis(axes, low, high, "number of the switch", True)
     if not shown:
-        sheet.text(LEFT, TOP + 40, "No fiber was left in these steps.", 13, svg.SOFT)
+        none = "No stack was measured" if unmeasured else "No fiber was left"
+        sheet.text(LEFT, TOP + 40, f"{none} in these steps.", 13, svg.SOFT)
     return sheet.finish(svg.Card("stacks", "How deep is each stack when it is left?",
                                  describe(model, found, window),
-                                 notes(model, window, found, shown, apart, reduced)))
+                                 notes(model, window, found, shown, unmeasured, apart, reduced)))
 
 
 def lane_texts(sheet: plot.Sheet, wave: Wave, y: float, room: float, top: int) -> None:
@@ -190,12 +194,14 @@ def lane_texts(sheet: plot.Sheet, wave: Wave, y: float, room: float, top: int) -
 
 
 def notes(model: Model, window: Window, found: list[Wave], shown: list[Wave],
-          apart: bool, reduced: bool) -> list[str]:
+          unmeasured: list[str], apart: bool, reduced: bool) -> list[str]:
     lines = ["Bytes in use. Thick green: the fiber runs, and its stack is measured when it is "
              "left. Thin: it is away, and its stack stays as it is. A cross: it finished."]
     if len(shown) < len(found):
         lines.append(f"The {len(shown)} fibers with the most switches of {len(found):,} are "
                      "shown; the others are left out.")
+    if unmeasured:
+        lines.append(f"Not measured, on a thread's own stack: {', '.join(unmeasured)}.")
     if apart:
         lines.append("Each lane has a scale of its own.")
     if reduced:
