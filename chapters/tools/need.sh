@@ -30,6 +30,9 @@ boost|libboost-context1.81-dev libboost-fiber1.81-dev g++|boost|boost-devel|boos
 pandoc|pandoc|pandoc|pandoc|pandoc|pandoc|-|the book as HTML
 clang-format|clang-format|clang-format|clang-tools-extra|clang|-|-|the check of the formatting
 patch|patch|gpatch|patch|patch|patch|-|the broken variants
+strace|strace|-|strace|strace|strace|-|the counts of system calls
+debootstrap|debootstrap|-|debootstrap|debootstrap|debootstrap|-|the run on a fresh Debian root
+lttng|liblttng-ust-dev lttng-tools|-|lttng-ust-devel lttng-tools|-|-|-|the comparison with LTTng-UST
 qemu-aarch64|qemu-user gcc-aarch64-linux-gnu libc6-dev-arm64-cross|-|-|-|-|-|programs for aarch64
 xxd|xxd|-|-|-|xxd|-|the trace in hexadecimal
 shellcheck|shellcheck|shellcheck|ShellCheck|shellcheck|shellcheck|-|the check of the scripts
@@ -98,6 +101,7 @@ have() {
 			has_header boost/fiber/all.hpp && has g++
 		;;
 	qemu-aarch64) has_aarch64 ;;
+	lttng) has_header lttng/tracepoint.h && has lttng ;;
 	*) has "$1" ;;
 	esac
 }
@@ -256,10 +260,9 @@ optional=0
 	optional=1
 	shift
 }
+known_only "$@"
 find_missing "$@"
 [ -n "$missing" ] || exit 0
-# shellcheck disable=SC2086 # a list of words
-known_only $missing
 if has apt-get; then
 	with_apt
 	find_missing "$@"

@@ -75,11 +75,14 @@ unasked() {
 }
 script=chapters/tools/need.sh
 
+stub patch </dev/null
+stub xxd </dev/null
 stub_apt
 as user
-expect 'a tool that is there' 0 '' need sh $script sed grep
+expect 'a tool that is there' 0 '' need sh $script patch xxd
 expect 'no tool at all' 0 '' need sh $script
-expect 'an unknown tool' 2 'what is "frobnicate"' need sh $script sed frobnicate
+expect 'an unknown tool' 2 'what is "frobnicate"' need sh $script patch frobnicate
+expect 'an unknown tool that is there' 2 'what is "sed"' need sh $script patch sed
 
 expect 'missing, no root, no sudo' 1 'Missing: graphviz (12.3 MB on disk).' \
 	need sh $script graphviz
@@ -89,10 +92,10 @@ expect 'YES=1 without sudo' 1 'as root: apt-get' need YES=1 sh $script graphviz
 that 'nothing was installed without sudo' unasked
 expect 'optional' 0 'Without graphviz there is no: the fiber-switch diagram.' \
 	need sh $script --optional graphviz
-expect 'two packages' 1 'Missing: graphviz gdb (' need sh $script graphviz sed gdb
+expect 'two packages' 1 'Missing: graphviz gdb (' need sh $script graphviz patch gdb
 expect 'two additions' 0 \
 	'Without graphviz, gdb there is no: the fiber-switch diagram, the test of backtraces.' \
-	need sh $script --optional graphviz sed gdb
+	need sh $script --optional graphviz patch gdb
 
 as sudoer
 expect 'sudo, but no YES=1' 1 'YES=1 installs them' need sh $script graphviz
