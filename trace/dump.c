@@ -151,6 +151,10 @@ static void put_header(const struct dump *dump)
 	put(dump, "monotonic_ns0", header->monotonic_ns0, 0);
 	put(dump, "realtime_ns0", header->realtime_ns0, 0);
 	put(dump, "lost_strings", load_relaxed(&header->lost_strings), 0);
+	put(dump, "workers", header->workers, header->minor ? header->segments : 0);
+	put(dump, "record_picoseconds", header->record_picoseconds, 0);
+	put(dump, "lost_writers", load_relaxed(&header->lost_writers), 0);
+	put(dump, "lost_statuses", load_relaxed(&header->lost_statuses), 0);
 	fprintf(dump->out, "\n");
 }
 
@@ -242,11 +246,17 @@ static void put_segments(const struct dump *dump, uint64_t end)
 		const struct trace_segment_header *segment =
 			trace_file_segment(dump->file, i);
 		uint64_t offset = dump->file->header->segment_offset[i];
+		uint64_t records = dump->file->heads[i],
+			 ring = segment->flags & TRACE_RING;
 		fprintf(dump->out, "segment %u", (unsigned)i);
 		put(dump, "offset", offset, round_up(end));
-		put(dump, "capacity", segment->capacity, dump->file->heads[i]);
+		put(dump, "ring", ring, 0);
+		put(dump, "capacity", segment->capacity, records + ring);
+		put(dump, "head", load_relaxed(&segment->head),
+		    records); /* read before */
 		put(dump, "os_thread", segment->os_thread, 0);
-		put(dump, "claimed", segment->claimed, 1);
+		put(dump, "claimed", load_relaxed(&segment->claimed), 1); /* as above */
+		put(dump, "role", segment->role, 0);
 		put(dump, "clean_close", segment->clean_close, 1);
 		put(dump, "dropped", load_relaxed(&segment->dropped), 0);
 		fprintf(dump->out, "\n");
@@ -347,7 +357,7 @@ struct range {
 };
 
 struct ranges {
-	struct range ranges[8 + 2 * TRACE_SEGMENTS_MAX];
+	struct range ranges[8 + 3 * TRACE_SEGMENTS_MAX];
 	size_t count;
 };
 
@@ -360,6 +370,21 @@ static int by_start(const void *left, const void *right)
 {
 	const struct range *a = left, *b = right;
 	return (a->start > b->start) - (a->start < b->start);
+}
+
+/* The slots of a segment's records. In a ring they may go on at its start. */
+static void add_records(const struct trace_file *file, uint32_t index,
+			struct ranges *ranges)
+{
+	uint64_t start = file->header->segment_offset[index] +
+			 sizeof(struct trace_segment_header);
+	uint64_t capacity = trace_file_segment(file, index)->capacity;
+	uint64_t count = file->heads[index];
+	uint64_t slot = capacity ? file->firsts[index] % capacity : 0;
+	uint64_t before_end = count < capacity - slot ? count : capacity - slot;
+	add(ranges, start + slot * sizeof(struct trace_record),
+	    before_end * sizeof(struct trace_record));
+	add(ranges, start, (count - before_end) * sizeof(struct trace_record));
 }
 
 /* All that the lines above say. */
@@ -376,9 +401,7 @@ static void find_described(const struct trace_file *file, struct ranges *ranges)
 	for (uint32_t i = 0; i < header->segments; i++) {
 		add(ranges, header->segment_offset[i],
 		    offsetof(struct trace_segment_header, unused));
-		add(ranges,
-		    header->segment_offset[i] + sizeof(struct trace_segment_header),
-		    file->heads[i] * sizeof(struct trace_record));
+		add_records(file, i, ranges);
 	}
 	add(ranges, file->size, 0);
 	qsort(ranges->ranges, ranges->count, sizeof ranges->ranges[0], by_start);
@@ -411,13 +434,16 @@ static void put_rest(const struct dump *dump)
 	find_described(dump->file, &ranges);
 	for (size_t i = 0; i < ranges.count; i++) {
 		put_bytes(dump, end, ranges.ranges[i].start);
-		end = ranges.ranges[i].end;
+		if (ranges.ranges[i].end > end)
+			end = ranges.ranges[i].end;
 	}
 }
 
 int command_dump(const struct trace_file *file, FILE *out)
 {
-	struct dump dump = {.file = file, .out = out};
+	struct trace_file whole;
+	struct dump dump = {.file = &whole, .out = out};
+	trace_file_whole(file, &whole);
 	fiber_table_init(&dump.last, sizeof(uint32_t));
 	fprintf(out, DUMP_FIRST_LINE "\n# trace/dump.h says what the lines mean.\n");
 	put_header(&dump);

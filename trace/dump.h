@@ -11,11 +11,12 @@
  *   region NAME offset=N size=N             NAME: schema (no size), sites, strings
  *   string "TEXT"                           one more string
  *   site event=E file=S line=N function=S   one more site; numbered from 1
- *   segment WORKER KEY=NUMBER...            offset, capacity, os_thread, claimed,
- *                                           clean_close, dropped
+ *   segment NUMBER KEY=NUMBER...            offset, capacity, os_thread, claimed,
+ *                                           role, clean_close, dropped; of a ring
+ *                                           also ring=1, and head
  *   file size=N                             if not the end of the last segment
  *   bytes OFFSET HEX                        up to 32 that nothing above describes
- *   WORKER TICK EVENT FIELD=VALUE...        a record
+ *   SEGMENT TICK EVENT FIELD=VALUE...       a record
  *
  * A record's fields have their names from the schema. The value of a choice is its
  * text; that of a string is the string itself, or its id. The fields of struct
@@ -24,6 +25,9 @@
  * TICK may be left out: 1000 after the record before. A sequence that is left out is
  * the next one of its fiber, counting down the page: so a record can be put in, moved
  * or taken out, and the numbers still fit.
+ *
+ * Of a ring the text has every record that is whole, also from before the window that the
+ * other commands look at; the last of them has the number head - 1.
  *
  * Text and file say the same thing: command_undump makes the very bytes again that
  * command_dump has read.

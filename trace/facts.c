@@ -212,6 +212,10 @@ static void add_health(struct facts *facts)
 	add(facts, "repairs", "", repairs);
 	add(facts, "dropped", "", trace_file_dropped(file));
 	add(facts, "lost_strings", "", load_relaxed(&file->header->lost_strings));
+	add(facts, "lost_statuses", "", load_relaxed(&file->header->lost_statuses));
+	add(facts, "lost_writers", "", load_relaxed(&file->header->lost_writers));
+	add(facts, "record_picoseconds", "", file->header->record_picoseconds);
+	add(facts, "window", "", trace_file_is_window(file));
 	add(facts, "clean", "", trace_file_clean(file));
 }
 

@@ -43,6 +43,14 @@ static const struct field header_fields[] = {
 	FIELD(trace_header, sites_head, "bytes of sites written"),
 	FIELD(trace_header, strings_head, "bytes of strings written"),
 	FIELD(trace_header, lost_strings, "strings and sites there was no room for"),
+	FIELD(trace_header, workers,
+	      "the first so many segments are the workers', in their order; 0: all "
+	      "are"),
+	FIELD(trace_header, record_picoseconds,
+	      "what writing a record costs, in thousandths of a nanosecond; 0: not "
+	      "measured"),
+	FIELD(trace_header, lost_writers, "threads there was no segment for"),
+	FIELD(trace_header, lost_statuses, "STATUS records there was no room for"),
 	FIELD(trace_header, unused, "zero"),
 	FIELD(trace_header, segment_offset, "where each segment starts; 0: not there"),
 	FIELD(trace_header, unused_end, "zero"),
@@ -57,15 +65,19 @@ static const struct field site_fields[] = {
 
 static const struct field segment_fields[] = {
 	FIELD(trace_segment_header, magic, "'SEG1'"),
-	FIELD(trace_segment_header, index, "the number of its worker"),
-	FIELD(trace_segment_header, flags, "0: keeps the beginning"),
+	FIELD(trace_segment_header, index,
+	      "its own number; for a worker's, the worker's"),
+	FIELD(trace_segment_header, flags,
+	      "0: keeps the beginning; 1: a ring, keeps the end"),
 	FIELD(trace_segment_header, head, "records written; read no more than these"),
 	FIELD(trace_segment_header, dropped, "records there was no room for"),
 	FIELD(trace_segment_header, capacity, "records there is room for"),
 	FIELD(trace_segment_header, os_thread, "the system's number of the thread"),
 	FIELD(trace_segment_header, clean_close,
 	      "1: the program closed it; 0: a crash"),
-	FIELD(trace_segment_header, claimed, "1: a worker writes it"),
+	FIELD(trace_segment_header, claimed, "1: a thread writes it"),
+	FIELD(trace_segment_header, role,
+	      "0: a worker; 1: a helper thread; 2: a foreign one"),
 	FIELD(trace_segment_header, unused, "zero"),
 };
 
@@ -91,6 +103,7 @@ static const struct {
 	{"TRACE_HEADER_SIZE", TRACE_HEADER_SIZE, "bytes of the file header"},
 	{"TRACE_SEGMENT_MAGIC", TRACE_SEGMENT_MAGIC, "the bytes 53 45 47 31, SEG1"},
 	{"TRACE_SEGMENTS_MAX", TRACE_SEGMENTS_MAX, "segments of a file, at most"},
+	{"TRACE_RING", TRACE_RING, "the flag of a segment that is a ring"},
 	{"TRACE_IDLE_FIBERS", TRACE_IDLE_FIBERS,
 	 "fibers from here on are workers' own contexts"},
 };

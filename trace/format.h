@@ -8,7 +8,14 @@
  *
  * A segment has one writer, which fills a record and then release-stores the new head.
  * Readers trust heads and nothing beyond them, so a killed process leaves a readable
- * trace. FORMAT.md shows the same for people, with a record decoded by hand. */
+ * trace. FORMAT.md shows the same for people, with a record decoded by hand.
+ *
+ * Record number n of a segment lies in slot n % capacity. A linear segment stops when it is
+ * full. A ring goes on, over its oldest records: a reader believes the newest capacity - 1,
+ * for the slot after them may be half overwritten.
+ *
+ * Minor 1 added workers, record_picoseconds, lost_writers and lost_statuses, TRACE_RING, and
+ * role. A file of minor 0 has zeros there; all its segments are workers'. */
 #ifndef WEFT_TRACE_FORMAT_H
 #define WEFT_TRACE_FORMAT_H
 
@@ -18,13 +25,22 @@
 #define TRACE_MAGIC         "\x89WFT\r\n\x1a\n" /* 8 bytes; a text-mode copy damages it */
 #define TRACE_ENDIAN_PROBE  0x01020304u
 #define TRACE_MAJOR         1 /* another major: refuse the file */
-#define TRACE_MINOR         0 /* a newer minor: skip what is unknown */
+#define TRACE_MINOR         1 /* a newer minor: skip what is unknown */
 #define TRACE_HEADER_SIZE   4096u
 #define TRACE_SEGMENT_MAGIC 0x31474553u /* 'SEG1' */
 #define TRACE_SEGMENTS_MAX  256u
 #define TRACE_IDLE_FIBERS   0xFFFF0000u /* ids from here on are workers' own contexts */
 
+#define TRACE_CALIBRATION_NS                                                           \
+	1000000u /* how long a clock is watched before the first record */
+
 enum trace_clock { TRACE_CLOCK_MONOTONIC = 1, TRACE_CLOCK_CYCLES = 2 };
+
+/* The flags of a segment. */
+enum trace_flag { TRACE_RING = 1 };
+
+/* Who writes a segment. */
+enum trace_role { TRACE_WORKER = 0, TRACE_HELPER = 1, TRACE_FOREIGN = 2 };
 
 struct trace_region {
 	uint32_t offset; /* from the start of the file, a multiple of 64 */
@@ -48,7 +64,11 @@ struct trace_header {
 	_Atomic uint64_t strings_head; /* bytes of strings ever written */
 	_Atomic uint64_t
 		lost_strings; /* strings and sites for which there was no room */
-	char unused[512 - 112];
+	uint32_t workers; /* segment i of the first so many is worker i's; 0: all are */
+	uint32_t record_picoseconds; /* what writing a record costs; 0: not measured */
+	_Atomic uint64_t lost_writers;  /* threads for which there was no segment */
+	_Atomic uint64_t lost_statuses; /* STATUS records for which there was no room */
+	char unused[512 - 136];
 	uint64_t segment_offset[TRACE_SEGMENTS_MAX]; /* multiples of 64; 0 from
 							`segments` on */
 	char unused_end[TRACE_HEADER_SIZE - 512 - 8 * TRACE_SEGMENTS_MAX];
@@ -60,17 +80,18 @@ struct trace_site_entry {
 	uint32_t event;
 };
 
-/* 64 bytes. The segment's index is its worker's number. */
+/* 64 bytes. A worker's segment has its number as index. */
 struct trace_segment_header {
 	uint32_t magic;
 	uint16_t index;
-	uint16_t flags;           /* 0: linear, keeps the beginning */
+	uint16_t flags;           /* TRACE_RING: keeps the end; else the beginning */
 	_Atomic uint64_t head;    /* records ever written */
 	_Atomic uint64_t dropped; /* records for which there was no room */
 	uint64_t capacity;        /* records */
 	uint64_t os_thread;
-	uint64_t clean_close; /* 1 once the trace was closed; 0 tells a crash */
-	uint64_t claimed;     /* 1 once a writer owns it */
+	uint64_t clean_close;     /* 1 once the trace was closed; 0 tells a crash */
+	_Atomic uint32_t claimed; /* 1 once a writer owns it */
+	uint32_t role;            /* enum trace_role */
 	uint64_t unused;
 };
 

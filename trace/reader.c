@@ -12,6 +12,7 @@
 
 #include "base/atomic.h"
 #include "base/system.h"
+#include "trace/live.h"
 #include "weft.h"
 
 #define COPY_AGAIN "copy it again, or record it again"
@@ -43,9 +44,8 @@ static const void *at(const struct trace_file *file, uint64_t offset)
 
 /* ---- the file ---- */
 
-/* Maps the open file `fd` and closes nothing. A mapping of nothing is an error of
- * mmap(2), and a header must fit, so size comes first. */
-static int map_open(struct trace_file *file, int fd, struct trace_message *why)
+/* A mapping of nothing is an error of mmap(2), and a header must fit, so size comes first. */
+static int check_size(struct trace_file *file, int fd, struct trace_message *why)
 {
 	int error = system_file_size(fd, &file->size);
 	if (error == -ESPIPE)
@@ -58,8 +58,22 @@ static int map_open(struct trace_file *file, int fd, struct trace_message *why)
 			      "is %" PRIu64
 			      " bytes long, shorter than a trace's header",
 			      file->size);
-	if (!error)
-		error = system_map_private(fd, file->size, &file->map);
+	return error;
+}
+
+/* Puts the open file `fd` into memory, and closes nothing. */
+static int load_open(struct trace_file *file, struct live *live, int fd,
+		     struct trace_message *why)
+{
+	int error = -EAGAIN;
+	/* Again, if it was closed meanwhile and is shorter now: that happens once. */
+	for (int times = 0; error == -EAGAIN && times < 3; times++) {
+		error = check_size(file, fd, why);
+		if (error == -EINVAL)
+			return error;
+		if (!error)
+			error = live_load(live, fd, file->size, &file->map);
+	}
 	if (error)
 		refuse(file, why, "try a copy on another disk", "cannot be read: %s",
 		       weft_strerror(error));
@@ -67,7 +81,8 @@ static int map_open(struct trace_file *file, int fd, struct trace_message *why)
 	return error;
 }
 
-static int map_file(struct trace_file *file, struct trace_message *why)
+static int load_file(struct trace_file *file, struct live *live,
+		     struct trace_message *why)
 {
 	int fd = system_open(file->path);
 	if (fd < 0) {
@@ -75,7 +90,7 @@ static int map_file(struct trace_file *file, struct trace_message *why)
 		       "cannot be opened: %s", weft_strerror(fd));
 		return fd;
 	}
-	int error = map_open(file, fd, why);
+	int error = load_open(file, live, fd, why);
 	(void)system_close(fd); /* nothing was written */
 	return error;
 }
@@ -129,6 +144,10 @@ static int check_versions(const struct trace_file *file, struct trace_message *w
 		return refuse(file, why, COPY_AGAIN,
 			      "has a damaged header: %u segments, not 1 to %u",
 			      (unsigned)header->segments, TRACE_SEGMENTS_MAX);
+	if (header->workers > header->segments)
+		return refuse(file, why, COPY_AGAIN,
+			      "has a damaged header: %u workers with %u segments",
+			      (unsigned)header->workers, (unsigned)header->segments);
 	return 0;
 }
 
@@ -166,26 +185,46 @@ static int add_part(const struct trace_file *file, struct parts *parts,
 	return 0;
 }
 
+/* What a segment is, by its header. */
+static int check_kind(const struct trace_file *file, uint32_t index, const char *name,
+		      struct trace_message *why)
+{
+	const struct trace_segment_header *segment = trace_file_segment(file, index);
+	if (segment->magic != TRACE_SEGMENT_MAGIC || segment->index != index)
+		return refuse(file, why, COPY_AGAIN,
+			      "has a damaged header for the %s: no segment %u at byte "
+			      "%" PRIu64,
+			      name, (unsigned)index,
+			      file->header->segment_offset[index]);
+	if (segment->flags & ~TRACE_RING)
+		return refuse(file, why, NEWER_TOOL, "has %s of an unknown kind, %u",
+			      name, segment->flags);
+	if (segment->role > TRACE_FOREIGN)
+		return refuse(file, why, NEWER_TOOL, "has %s in an unknown role, %u",
+			      name, (unsigned)segment->role);
+	if (index < trace_file_workers(file) && segment->role != TRACE_WORKER)
+		return refuse(file, why, COPY_AGAIN,
+			      "has a damaged header for the %s: role %u is no worker's",
+			      name, (unsigned)segment->role);
+	return 0;
+}
+
 /* A segment's header must lie in the file before its capacity can be believed. */
 static int check_segment(const struct trace_file *file, struct parts *parts,
 			 uint32_t index, struct trace_message *why)
 {
 	char name[32];
 	uint64_t offset = file->header->segment_offset[index];
-	snprintf(name, sizeof name, "records of worker %u", (unsigned)index);
+	snprintf(name, sizeof name, "records of %s %u",
+		 index < trace_file_workers(file) ? "worker" : "segment",
+		 (unsigned)index);
 	int error = add_part(file, parts, name, offset,
 			     sizeof(struct trace_segment_header), why);
+	if (!error)
+		error = check_kind(file, index, name, why);
 	if (error)
 		return error;
 	const struct trace_segment_header *segment = at(file, offset);
-	if (segment->magic != TRACE_SEGMENT_MAGIC || segment->index != index)
-		return refuse(file, why, COPY_AGAIN,
-			      "has a damaged header for the %s: no segment %u at byte "
-			      "%" PRIu64,
-			      name, (unsigned)index, offset);
-	if (segment->flags != 0)
-		return refuse(file, why, NEWER_TOOL, "has %s of an unknown kind, %u",
-			      name, segment->flags);
 	uint64_t room =
 		(file->size - offset - sizeof *segment) / sizeof(struct trace_record);
 	if (segment->capacity > room)
@@ -263,23 +302,6 @@ static int check_strings(struct trace_file *file, struct trace_message *why)
 	return 0;
 }
 
-static int check_heads(struct trace_file *file, struct trace_message *why)
-{
-	for (uint32_t i = 0; i < file->header->segments; i++) {
-		const struct trace_segment_header *segment =
-			trace_file_segment(file, i);
-		/* Acquire: the records before the head are there. Pairs with:
-		 * trace_write. Read once, so that all later reads agree. */
-		file->heads[i] = load_acquire(&segment->head);
-		if (file->heads[i] > segment->capacity)
-			return refuse(file, why, COPY_AGAIN,
-				      "has a damaged segment: worker %u wrote %" PRIu64
-				      " records where %" PRIu64 " fit",
-				      (unsigned)i, file->heads[i], segment->capacity);
-	}
-	return 0;
-}
-
 static int check_schema(struct trace_file *file, struct trace_message *why)
 {
 	struct trace_message line;
@@ -291,7 +313,148 @@ static int check_schema(struct trace_file *file, struct trace_message *why)
 		     : 0;
 }
 
-static int check(struct trace_file *file, struct trace_message *why)
+/* ---- records ---- */
+
+static const struct trace_record *slots_of(const struct trace_file *file,
+					   uint32_t index)
+{
+	return (const struct trace_record *)(trace_file_segment(file, index) + 1);
+}
+
+/* The oldest record that a ring surely still has. The slot behind the newest may be half
+ * overwritten. `after`: the head when the records had been copied. */
+static uint64_t oldest_in_ring(uint64_t head, uint64_t after, uint64_t capacity)
+{
+	uint64_t last = after > head && after != UINT64_MAX ? after : head;
+	uint64_t first = last < capacity ? 0 : last - capacity + 1;
+	return first < head ? first : head;
+}
+
+/* A ring's records in their order: a copy, since they need not lie so. */
+static int unroll(struct trace_file *file, uint32_t index, uint64_t head,
+		  uint64_t first)
+{
+	const struct trace_record *slots = slots_of(file, index);
+	uint64_t capacity = trace_file_segment(file, index)->capacity;
+	struct trace_record *copy = calloc(head - first + 1, sizeof *copy);
+	if (!copy)
+		return -ENOMEM;
+	for (uint64_t n = first; n < head; n++)
+		copy[n - first] = slots[n % capacity];
+	file->whole[index] = (struct trace_run){copy, head - first, first};
+	return 0;
+}
+
+static int find_records(struct trace_file *file, const struct live *live,
+			uint32_t index, struct trace_message *why)
+{
+	const struct trace_segment_header *segment = trace_file_segment(file, index);
+	/* Acquire: the records before the head are there. Pairs with: trace_write. Read once,
+	 * so that all later reads agree. */
+	uint64_t head = load_acquire(&segment->head), capacity = segment->capacity;
+	bool ring = segment->flags & TRACE_RING;
+	if (head > 0 && (ring ? capacity == 0 : head > capacity))
+		return refuse(file, why, COPY_AGAIN,
+			      "has a damaged segment: worker %u wrote %" PRIu64
+			      " records where %" PRIu64 " fit",
+			      (unsigned)index, head, capacity);
+	uint64_t first = ring ? oldest_in_ring(head, live->after[index], capacity) : 0;
+	file->whole[index] = (struct trace_run){slots_of(file, index), head, 0};
+	if (first > 0 && unroll(file, index, head, first) < 0) {
+		refuse(file, why, "free some memory", "cannot be read: %s",
+		       weft_strerror(-ENOMEM));
+		return -ENOMEM;
+	}
+	if (first > 0) {
+		uint64_t tick = first < head ? file->whole[index].records[0].tick
+					     : UINT64_MAX; /* nothing is left of it */
+		file->window_tick = file->window && file->window_tick > tick
+					    ? file->window_tick
+					    : tick;
+		file->window = true;
+	}
+	return 0;
+}
+
+/* Copies the records of a segment that belong to the window. */
+static int cut(struct trace_file *file, uint32_t index, int status)
+{
+	const struct trace_run *whole = &file->whole[index];
+	struct trace_run *kept = &file->kept[index];
+	struct trace_record *copy = calloc(whole->count + 1, sizeof *copy);
+	if (!copy)
+		return -ENOMEM;
+	*kept = (struct trace_run){copy, 0, whole->first + whole->count};
+	for (uint64_t i = 0; i < whole->count; i++) {
+		bool inside = whole->records[i].tick >= file->window_tick;
+		if (inside && whole->first + i < kept->first)
+			kept->first = whole->first + i;
+		if (inside || whole->records[i].type == status)
+			copy[kept->count++] = whole->records[i];
+	}
+	return 0;
+}
+
+static int keep_records(struct trace_file *file, const struct live *live,
+			struct trace_message *why)
+{
+	int error = 0, status = schema_find_event(&file->schema, "STATUS", 6);
+	for (uint32_t i = 0; !error && i < file->header->segments; i++)
+		error = find_records(file, live, i, why);
+	for (uint32_t i = 0; !error && i < file->header->segments; i++) {
+		file->kept[i] = file->whole[i];
+		if (file->window && cut(file, i, status) < 0) {
+			file->kept[i] = (struct trace_run){NULL, 0, 0};
+			refuse(file, why, "free some memory", "cannot be read: %s",
+			       weft_strerror(-ENOMEM));
+			error = -ENOMEM;
+		}
+		file->heads[i] = file->kept[i].count;
+		file->firsts[i] = file->kept[i].first;
+	}
+	return error;
+}
+
+/* ---- the clock ---- */
+
+/* The last record of a segment that tells what the monotonic clock said at its tick. */
+static const struct trace_record *last_anchor(const struct trace_file *file,
+					      uint32_t index)
+{
+	const struct trace_run *run = &file->kept[index];
+	int type = schema_find_event(&file->schema, "ANCHOR", 6);
+	for (uint64_t i = run->count; i > 0; i--)
+		if (run->records[i - 1].type == type)
+			return &run->records[i - 1];
+	return NULL;
+}
+
+/* What a program measured in its first millisecond is rough. One that closes its trace
+ * measures over all of it; of one that did not, the last anchor tells more. */
+static void find_rate(struct trace_file *file)
+{
+	const struct trace_header *header = file->header;
+	uint64_t longest = TRACE_CALIBRATION_NS;
+	file->ticks_per_second = header->ticks_per_second;
+	if (header->clock != TRACE_CLOCK_CYCLES || trace_file_clean(file))
+		return;
+	for (uint32_t i = 0; i < header->segments; i++) {
+		const struct trace_record *anchor = last_anchor(file, i);
+		if (!anchor || anchor->tick <= header->tick0 ||
+		    anchor->value <= header->monotonic_ns0)
+			continue;
+		uint64_t ns = anchor->value - header->monotonic_ns0;
+		double rate =
+			(double)(anchor->tick - header->tick0) * 1e9 / (double)ns + 0.5;
+		if (ns <= longest || rate < 1 || rate >= 1e18)
+			continue;
+		longest = ns;
+		file->ticks_per_second = (uint64_t)rate;
+	}
+}
+
+static int check(struct trace_file *file, const struct live *live,
+		 struct trace_message *why)
 {
 	int error = check_magic(file, why);
 	if (!error)
@@ -301,30 +464,56 @@ static int check(struct trace_file *file, struct trace_message *why)
 	if (!error)
 		error = check_strings(file, why);
 	if (!error)
-		error = check_heads(file, why);
-	if (!error)
 		error = check_schema(file, why);
+	if (!error)
+		error = keep_records(file, live, why);
+	if (!error)
+		find_rate(file);
 	return error;
 }
 
 int trace_file_open(struct trace_file *file, const char *path,
 		    struct trace_message *why)
 {
+	struct live live = {.after = {0}};
 	memset(file, 0, sizeof *file);
 	file->path = path;
-	int error = map_file(file, why);
+	int error = load_file(file, &live, why);
 	if (error)
 		return error;
-	error = check(file, why);
+	error = check(file, &live, why);
 	if (error)
 		trace_file_close(file);
 	return error;
 }
 
+/* A run that does not lie in the file is a copy. */
+static void free_run(const struct trace_file *file, uint32_t index,
+		     const struct trace_run *run)
+{
+	if (run->records && run->records != slots_of(file, index))
+		free((void *)(uintptr_t)run->records);
+}
+
 void trace_file_close(struct trace_file *file)
 {
+	for (uint32_t i = 0; i < TRACE_SEGMENTS_MAX; i++) {
+		if (file->kept[i].records != file->whole[i].records)
+			free_run(file, i, &file->kept[i]);
+		free_run(file, i, &file->whole[i]);
+	}
 	(void)system_unmap(file->map, file->size);
 	file->map = NULL;
+}
+
+void trace_file_whole(const struct trace_file *file, struct trace_file *whole)
+{
+	*whole = *file;
+	for (uint32_t i = 0; i < TRACE_SEGMENTS_MAX; i++) {
+		whole->kept[i] = file->whole[i];
+		whole->heads[i] = file->whole[i].count;
+		whole->firsts[i] = file->whole[i].first;
+	}
 }
 
 /* ---- asking ---- */
@@ -343,14 +532,25 @@ const struct trace_segment_header *trace_file_segment(const struct trace_file *f
 const struct trace_record *trace_file_records(const struct trace_file *file,
 					      uint32_t index)
 {
-	return (const struct trace_record *)(trace_file_segment(file, index) + 1);
+	return file->kept[index].records;
+}
+
+uint32_t trace_file_workers(const struct trace_file *file)
+{
+	return file->header->workers ? file->header->workers : file->header->segments;
+}
+
+bool trace_file_is_window(const struct trace_file *file)
+{
+	return file->window;
 }
 
 uint64_t trace_file_dropped(const struct trace_file *file)
 {
-	uint64_t dropped = 0;
+	/* Relaxed: counters. */
+	uint64_t dropped = load_relaxed(&file->header->lost_writers);
 	for (uint32_t i = 0; i < trace_file_segments(file); i++)
-		/* Relaxed: a counter. */
+		/* Relaxed: as above. */
 		dropped += load_relaxed(&trace_file_segment(file, i)->dropped);
 	return dropped;
 }
@@ -360,7 +560,9 @@ bool trace_file_clean(const struct trace_file *file)
 	for (uint32_t i = 0; i < trace_file_segments(file); i++) {
 		const struct trace_segment_header *segment =
 			trace_file_segment(file, i);
-		if ((segment->claimed || file->heads[i]) && !segment->clean_close)
+		/* Relaxed: of a file that is still written this is one moment's state. */
+		if ((load_relaxed(&segment->claimed) || load_relaxed(&segment->head)) &&
+		    !segment->clean_close)
 			return false;
 	}
 	return true;
@@ -381,7 +583,7 @@ const struct trace_site_entry *trace_file_site(const struct trace_file *file,
 
 uint64_t trace_file_ns(const struct trace_file *file, uint64_t tick)
 {
-	uint64_t rate = file->header->ticks_per_second;
+	uint64_t rate = file->ticks_per_second;
 	if (tick <= file->header->tick0)
 		return 0;
 	uint64_t seconds = (tick - file->header->tick0) / rate;

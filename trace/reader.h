@@ -2,7 +2,15 @@
  *
  * trace_file_open checks everything that a later access relies on: sizes, offsets,
  * heads, strings, the schema. After it, no accessor can leave the file. What a record
- * says may still be nonsense; that is the checker's business. */
+ * says may still be nonsense; that is the checker's business.
+ *
+ * A program may still be writing the file: what is seen of it is one moment's state.
+ *
+ * Concepts. A ring that went round has lost its beginning, by design. Its file is a window:
+ * of every segment only those records are kept that are not older than the oldest record of
+ * each ring that went round, since before that moment some segment has a gap. STATUS records
+ * are kept also from before. So in a window the first record of a fiber may have any number;
+ * from there on they are dense. */
 #ifndef WEFT_TRACE_READER_H
 #define WEFT_TRACE_READER_H
 
@@ -12,14 +20,29 @@
 #include "trace/schema.h"
 #include "trace/trace.h"
 
+/* Records of one segment, in their order. */
+struct trace_run {
+	const struct trace_record *records;
+	uint64_t count;
+	uint64_t first; /* the number of the first of them in its segment */
+};
+
 struct trace_file {
 	const char *path; /* the caller's */
 	const void *map;
 	uint64_t size;
 	const struct trace_header *header;
 	struct schema schema;
-	uint64_t heads[TRACE_SEGMENTS_MAX]; /* records of each segment, read once */
-	uint64_t sites, strings_size;       /* how many; bytes */
+	/* The kept records of each segment: how many, and the number of the first that is
+	 * no older than the window (0 where nothing is missing before it). */
+	uint64_t heads[TRACE_SEGMENTS_MAX], firsts[TRACE_SEGMENTS_MAX];
+	struct trace_run kept[TRACE_SEGMENTS_MAX];
+	/* All that each segment holds, also from before the window. */
+	struct trace_run whole[TRACE_SEGMENTS_MAX];
+	bool window;                  /* some ring went round */
+	uint64_t window_tick;         /* where the window begins */
+	uint64_t ticks_per_second;    /* from the header, or from the last anchor */
+	uint64_t sites, strings_size; /* how many; bytes */
 };
 
 /* Opens `path` and checks it. On failure `why` holds one line for a person that starts
@@ -29,15 +52,27 @@ int trace_file_open(struct trace_file *file, const char *path,
 		    struct trace_message *why);
 void trace_file_close(struct trace_file *file);
 
+/* The same file without the cut to the window: every record that it holds. Relies on `file`,
+ * and is not to be closed. */
+void trace_file_whole(const struct trace_file *file, struct trace_file *whole);
+
 uint32_t trace_file_segments(const struct trace_file *file);
 const struct trace_segment_header *trace_file_segment(const struct trace_file *file,
 						      uint32_t index);
-/* The `index`th segment's records, file->heads[index] of them. */
+/* The `index`th segment's kept records, file->heads[index] of them. */
 const struct trace_record *trace_file_records(const struct trace_file *file,
 					      uint32_t index);
 
-/* Records lost in all segments, and whether every claimed segment was closed. */
+/* How many of the segments are workers'; segment i of these is worker i's. */
+uint32_t trace_file_workers(const struct trace_file *file);
+
+/* Whether the beginning is missing by design; no loss. */
+bool trace_file_is_window(const struct trace_file *file);
+
+/* Records lost in all segments, and one for each thread that found no segment. */
 uint64_t trace_file_dropped(const struct trace_file *file);
+
+/* Whether every claimed segment was closed. */
 bool trace_file_clean(const struct trace_file *file);
 
 /* The string with that id; "" for one that is not there. */

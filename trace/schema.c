@@ -148,6 +148,12 @@ static int read_choice(struct parser *parser)
 	return 0;
 }
 
+static bool has_type(const struct schema_event *event, enum schema_place place,
+		     const char *type)
+{
+	return strcmp(event->fields[place].type, type) == 0;
+}
+
 /* What one field alone cannot tell. */
 static int check_fields(const struct parser *parser, const struct schema_event *event)
 {
@@ -159,6 +165,9 @@ static int check_fields(const struct parser *parser, const struct schema_event *
 					   event->fields[i].name);
 	if (schema_is_wide(event) && event->fields[PLACE_HIGH].name[0])
 		return bad(parser, "has a field beside one that takes all of value");
+	if (has_type(event, PLACE_LOW, "object_sequence") &&
+	    !has_type(event, PLACE_HIGH, "object"))
+		return bad(parser, "numbers the records of an object and names none");
 	return 0;
 }
 
@@ -285,15 +294,20 @@ int schema_find_event(const struct schema *schema, const char *name, size_t leng
 
 bool schema_is_wide(const struct schema_event *event)
 {
-	const char *type = event->fields[PLACE_LOW].type;
-	return strcmp(type, "ns64") == 0 || strcmp(type, "id64") == 0;
+	return has_type(event, PLACE_LOW, "ns64") || has_type(event, PLACE_LOW, "id64");
+}
+
+bool schema_has_object(const struct schema_event *event)
+{
+	return has_type(event, PLACE_HIGH, "object") &&
+	       has_type(event, PLACE_LOW, "object_sequence");
 }
 
 enum schema_place schema_peer_sequence(const struct schema_event *event)
 {
-	if (strcmp(event->fields[PLACE_HIGH].type, "sequence") == 0)
+	if (has_type(event, PLACE_HIGH, "sequence"))
 		return PLACE_HIGH;
-	if (strcmp(event->fields[PLACE_LOW].type, "sequence") == 0)
+	if (has_type(event, PLACE_LOW, "sequence"))
 		return PLACE_LOW;
 	return PLACES;
 }

@@ -66,6 +66,10 @@ int schema_find_choice(const struct schema *schema, const char *kind, const char
  * PLACE_LOW, or PLACES when neither does. */
 enum schema_place schema_peer_sequence(const struct schema_event *event);
 
+/* Whether the high half of value names an object, and the low half is the record's number among
+ * those of that object. */
+bool schema_has_object(const struct schema_event *event);
+
 /* Whether the low field takes all 64 bits of value. */
 bool schema_is_wide(const struct schema_event *event);
 

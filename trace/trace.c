@@ -8,10 +8,13 @@
 #include "base/lock.h"
 #include "weft.h"
 
-#define SITES_MAX      512u       /* places in the source */
-#define STRINGS_SIZE   (1u << 14) /* bytes */
-#define PREFAULT_SIZE  (1u << 18) /* bytes backed at a time, ahead of the writer */
-#define CALIBRATION_NS 1000000u   /* how long trace_open compares the two clocks */
+#define SITES_MAX    512u       /* places in the source */
+#define STRINGS_SIZE (1u << 14) /* bytes */
+#define PREFAULT                                                                       \
+	8192u /* records whose pages are backed at a time, ahead of the writer */
+#define ANCHORS_A_SECOND 10u
+#define COST_BATCH       1000u /* records, written to know what one costs */
+#define COST_BATCHES     9u
 
 const char trace_schema[] = "weft-events 1\n"
 #define CHOICE(kind, name, number, text) "choice\t" #kind "\t" #number "\t" text "\n"
@@ -28,13 +31,15 @@ struct trace {
 		*header; /* the mapping's start; regions have one writer at a time */
 	size_t size;     /* of the mapping */
 	int fd;          /* open until trace_close */
+	trace_status_function *status; /* or NULL; set before segments are claimed */
+	void *status_context;
+	/* Each set by the thread that claims it, read by trace_close when all are done. */
+	struct trace_segment *segments[TRACE_SEGMENTS_MAX];
 	struct tiny_lock
 		lock;         /* for the fields below and the string and site regions */
-	uint32_t claimed;     /* segments given out */
 	uint32_t sites_known; /* sites in the file */
 	const char *last_file; /* of the site written last, and its string */
 	uint32_t last_file_id;
-	struct trace_segment *segments[TRACE_SEGMENTS_MAX];
 };
 
 /* Every site of the process that ever recorded, newest first. */
@@ -89,6 +94,18 @@ int trace_remove_older(const char *path)
 	return ours ? system_remove(path) : -EEXIST;
 }
 
+static struct trace_segment_header *header_of(const struct trace *trace, uint32_t index)
+{
+	return at(trace, trace->header->segment_offset[index]);
+}
+
+static uint64_t capacity_of(const struct trace_options *options, uint32_t index)
+{
+	if (index < options->workers)
+		return options->records;
+	return (options->records + TRACE_OTHERS_FRACTION - 1) / TRACE_OTHERS_FRACTION;
+}
+
 /* Where everything goes; returns the size of the file. */
 static uint64_t lay_out(struct trace_header *header,
 			const struct trace_options *options)
@@ -101,14 +118,34 @@ static uint64_t lay_out(struct trace_header *header,
 	end += header->sites.length;
 	header->strings = (struct trace_region){(uint32_t)end, STRINGS_SIZE};
 	end += header->strings.length;
-	header->segments = options->segments;
-	for (uint32_t i = 0; i < options->segments; i++) {
+	header->workers = options->workers;
+	header->segments = options->workers + options->others;
+	for (uint32_t i = 0; i < header->segments; i++) {
 		header->segment_offset[i] = end;
 		end += sizeof(struct trace_segment_header);
-		end = round_up(end + options->records * sizeof(struct trace_record),
+		end = round_up(end + capacity_of(options, i) *
+					       sizeof(struct trace_record),
 			       64);
 	}
 	return end;
+}
+
+/* What both clocks say at one moment: the reading in between which the least time went by is
+ * kept, for the system may take the processor away between the two. */
+static void read_clocks(bool cycles, uint64_t *ns, uint64_t *tick)
+{
+	uint64_t shortest = UINT64_MAX;
+	*ns = *tick = 0;
+	for (int i = 0; i < 4; i++) {
+		uint64_t before = system_monotonic_ns();
+		uint64_t now = cycles ? system_cycles() : before;
+		uint64_t took = system_monotonic_ns() - before;
+		if (took < shortest) {
+			shortest = took;
+			*ns = cycles ? before + took / 2 : before;
+			*tick = now;
+		}
+	}
 }
 
 static void start_clock(struct trace_header *header)
@@ -117,34 +154,93 @@ static void start_clock(struct trace_header *header)
 	header->clock = cycles ? TRACE_CLOCK_CYCLES : TRACE_CLOCK_MONOTONIC;
 	header->ticks_per_second = 1000000000u;
 	header->realtime_ns0 = system_realtime_ns();
-	header->monotonic_ns0 = system_monotonic_ns();
-	header->tick0 = cycles ? system_cycles() : header->monotonic_ns0;
+	read_clocks(cycles, &header->monotonic_ns0, &header->tick0);
 }
 
-/* Ticks in a second, from what both clocks have counted since tick0. trace_close knows
- * it better, but a process that dies never gets there. */
+/* Ticks in a second: what the machine says, else what both clocks have counted since tick0.
+ * trace_close knows it better, but a process that dies never gets there. */
 static void calibrate(struct trace_header *header)
 {
-	uint64_t ns = system_monotonic_ns() - header->monotonic_ns0;
-	uint64_t ticks = system_cycles() - header->tick0;
-	if (header->clock == TRACE_CLOCK_CYCLES && ns >= CALIBRATION_NS)
+	uint64_t ns, tick;
+	if (header->clock != TRACE_CLOCK_CYCLES)
+		return;
+	read_clocks(true, &ns, &tick);
+	ns -= header->monotonic_ns0;
+	tick -= header->tick0;
+	if (system_cycles_per_second())
+		header->ticks_per_second = system_cycles_per_second();
+	else if (ns >= TRACE_CALIBRATION_NS)
 		header->ticks_per_second =
-			(uint64_t)((double)ticks * 1e9 / (double)ns + 0.5);
+			(uint64_t)((double)tick * 1e9 / (double)ns + 0.5);
 }
 
-static void fill_segments(struct trace *trace, uint64_t records)
+static bool is_calibrated(const struct trace_header *header)
+{
+	return header->clock != TRACE_CLOCK_CYCLES || system_cycles_per_second() ||
+	       system_monotonic_ns() - header->monotonic_ns0 >= TRACE_CALIBRATION_NS;
+}
+
+static int by_value(const void *a, const void *b)
+{
+	uint64_t left = *(const uint64_t *)a, right = *(const uint64_t *)b;
+	return (left > right) - (left < right);
+}
+
+/* What a batch of records takes, in ticks. */
+static uint64_t time_batch(struct trace_segment *segment)
+{
+	struct trace_site site = {.event = TRACE_MARK, .number = 1};
+	segment->next = segment->first;
+	uint64_t start = trace_tick(segment);
+	for (uint32_t i = 0; i < COST_BATCH; i++)
+		trace_write(segment, &site, (struct trace_record){.value = i});
+	return trace_tick(segment) - start;
+}
+
+/* Ticks that a batch takes in the middle, written into memory shaped as a segment. 0 when
+ * there is no memory. */
+static uint64_t measure_cost(const struct trace_header *header)
+{
+	struct trace_segment_header *scratch =
+		calloc(1, sizeof *scratch + COST_BATCH * sizeof(struct trace_record));
+	uint64_t took[COST_BATCHES];
+	if (!scratch)
+		return 0;
+	struct trace_segment segment = {
+		.first = (struct trace_record *)(scratch + 1),
+		.stop = (struct trace_record *)(scratch + 1) + COST_BATCH,
+		.anchor_due = UINT64_MAX,
+		.shared = scratch,
+		.sites_known = 1,
+		.cycles = header->clock == TRACE_CLOCK_CYCLES,
+	};
+	for (uint32_t i = 0; i < COST_BATCHES; i++)
+		took[i] = time_batch(&segment);
+	free(scratch);
+	qsort(took, COST_BATCHES, sizeof took[0], by_value);
+	return took[COST_BATCHES / 2];
+}
+
+static uint32_t in_picoseconds(const struct trace_header *header, uint64_t ticks)
+{
+	double cost =
+		(double)ticks * 1e12 / (double)header->ticks_per_second / COST_BATCH;
+	return cost < UINT32_MAX ? (uint32_t)(cost + 0.5) : UINT32_MAX;
+}
+
+static void fill_segments(struct trace *trace, const struct trace_options *options)
 {
 	for (uint32_t i = 0; i < trace->header->segments; i++) {
-		struct trace_segment_header *segment =
-			at(trace, trace->header->segment_offset[i]);
+		struct trace_segment_header *segment = header_of(trace, i);
 		segment->index = (uint16_t)i;
-		segment->capacity = records;
+		segment->flags = options->ring ? TRACE_RING : 0;
+		segment->capacity = capacity_of(options, i);
 		segment->magic = TRACE_SEGMENT_MAGIC;
 	}
 }
 
 static void fill(struct trace *trace, const struct trace_header *layout,
-		 uint64_t records)
+		 const struct trace_options *options)
 {
 	struct trace_header *header = trace->header;
 	memcpy(header, layout, sizeof *header);
@@ -155,12 +251,13 @@ static void fill(struct trace *trace, const struct trace_header *layout,
 	header->pid = system_process_id();
 	memcpy(at(trace, header->schema.offset), trace_schema, sizeof trace_schema - 1);
 	store_relaxed(&header->strings_head, 1); /* string 0 is "" */
-	fill_segments(trace, records);
+	fill_segments(trace, options);
 	start_clock(header);
-	while (header->clock == TRACE_CLOCK_CYCLES &&
-	       system_monotonic_ns() - header->monotonic_ns0 < CALIBRATION_NS)
+	uint64_t cost = measure_cost(header);
+	while (!is_calibrated(header))
 		;
 	calibrate(header);
+	header->record_picoseconds = in_picoseconds(header, cost);
 	memcpy(header->magic, TRACE_MAGIC, 8); /* last: now it is a trace */
 }
 
@@ -178,7 +275,7 @@ static int map(struct trace *trace, const struct trace_options *options)
 	if (!error) {
 		trace->header = start;
 		trace->size = size;
-		fill(trace, layout, options->records);
+		fill(trace, layout, options);
 	}
 	free(layout);
 	return error;
@@ -187,7 +284,8 @@ static int map(struct trace *trace, const struct trace_options *options)
 static int check(struct trace_options *options, struct trace_message *why)
 {
 	options->records = options->records ? options->records : TRACE_RECORDS_DEFAULT;
-	options->segments = options->segments ? options->segments : 1;
+	options->workers = options->workers ? options->workers : 1;
+	options->others = options->others ? options->others : TRACE_OTHERS_DEFAULT;
 	if (!options->path || !*options->path) {
 		snprintf(
 			why->text, sizeof why->text,
@@ -195,7 +293,8 @@ static int check(struct trace_options *options, struct trace_message *why)
 		return -EINVAL;
 	}
 	if (options->records <= TRACE_RECORDS_MAX &&
-	    options->segments <= TRACE_SEGMENTS_MAX)
+	    options->workers <= TRACE_SEGMENTS_MAX &&
+	    options->others <= TRACE_SEGMENTS_MAX - options->workers)
 		return 0;
 	snprintf(
 		why->text, sizeof why->text,
@@ -241,101 +340,230 @@ int trace_open(struct trace **result, const struct trace_options *given,
 	return 0;
 }
 
-int trace_open_from_environment(struct trace **result, uint32_t segments,
+/* Takes in one of the words that follow the path, each at most once. */
+static bool read_word(struct trace_options *options, const char *word, size_t length)
+{
+	if (length == 4 && memcmp(word, "ring", 4) == 0 && !options->ring) {
+		options->ring = true;
+		return true;
+	}
+	if (length == 0 || strspn(word, "0123456789") < length || options->records)
+		return false;
+	options->records = strtoull(word, NULL, 10); /* too many: trace_open refuses */
+	return options->records > 0;
+}
+
+/* "path", "path,ring", "path,1000", "path,ring,1000". path: of sizeof PATH bytes. */
+static bool read_value(struct trace_options *options, const char *value, char *path,
+		       size_t size)
+{
+	size_t length = strcspn(value, ",");
+	if (length >= size)
+		return false;
+	memcpy(path, value, length);
+	path[length] = '\0';
+	options->path = path;
+	for (value += length; *value; value += length) {
+		value++; /* the comma */
+		length = strcspn(value, ",");
+		if (!read_word(options, value, length))
+			return false;
+	}
+	return true;
+}
+
+int trace_open_from_environment(struct trace **result, uint32_t workers,
 				struct trace_message *why)
 {
 	char path[4096];
 	const char *value = getenv("WEFT_TRACE");
-	struct trace_options options = {.path = path, .segments = segments};
+	struct trace_options options = {.workers = workers};
 	*result = NULL;
 	if (!value || !*value)
 		return 0;
-	const char *comma = strrchr(value, ',');
-	size_t length = comma ? (size_t)(comma - value) : strlen(value);
-	char *rest = NULL;
-	if (comma)
-		options.records = strtoull(comma + 1, &rest, 10);
-	if (length >= sizeof path || (comma && (*rest || options.records == 0))) {
-		snprintf(
-			why->text, sizeof why->text,
-			"cannot read WEFT_TRACE=%.200s: it is a path, or path,N with N "
-			"records a segment",
-			value);
+	if (!read_value(&options, value, path, sizeof path)) {
+		snprintf(why->text, sizeof why->text,
+			 "cannot read WEFT_TRACE=%.160s: it is a path without a comma, "
+			 "and "
+			 "then perhaps ,ring and ,N with N records a segment",
+			 value);
 		return -EINVAL;
 	}
-	memcpy(path, value, length);
-	path[length] = '\0';
 	return trace_open(result, &options, why);
 }
 
-/* ---- writing ---- */
+/* ---- claiming ---- */
 
-static void anchor(struct trace_segment *segment)
+static void write_anchor(struct trace_segment *segment)
 {
 	TRACE(segment, ANCHOR, .value = system_monotonic_ns());
 }
 
-/* Under trace->lock. */
-static struct trace_segment *next_segment(struct trace *trace)
+static struct trace_segment *make_writer(struct trace *trace,
+					 struct trace_segment_header *shared)
 {
-	if (trace->claimed == trace->header->segments)
-		return NULL;
 	struct trace_segment *segment = calloc(1, sizeof *segment);
 	if (!segment)
 		return NULL;
-	struct trace_segment_header *shared =
-		at(trace, trace->header->segment_offset[trace->claimed]);
 	segment->shared = shared;
-	segment->next = (struct trace_record *)(shared + 1);
-	segment->prefaulted = segment->next;
-	segment->end = segment->next + shared->capacity;
+	segment->first = (struct trace_record *)(shared + 1);
+	segment->next = segment->stop = segment->first;
+	segment->end = segment->first + shared->capacity;
+	segment->ring = shared->flags & TRACE_RING;
 	segment->trace = trace;
 	segment->cycles = trace->header->clock == TRACE_CLOCK_CYCLES;
-	shared->os_thread = system_thread_id();
-	shared->claimed = 1;
-	trace->segments[trace->claimed++] = segment;
+	segment->anchor_every = trace->header->ticks_per_second / ANCHORS_A_SECOND;
 	return segment;
 }
 
-/* Nobody will ever know what the thread without a segment did: one loss, for all of it.
- */
-static void count_lost_writer(struct trace *trace)
+/* Takes segment `index` if it is free. Its first record is an anchor, as none was written: one
+ * is due. */
+static struct trace_segment *claim(struct trace *trace, uint32_t index,
+				   enum trace_role role)
 {
-	uint32_t last = trace->header->segments - 1;
-	struct trace_segment_header *segment =
-		at(trace, trace->header->segment_offset[last]);
-	fetch_add_relaxed(&segment->dropped, 1); /* a counter */
+	struct trace_segment_header *shared = header_of(trace, index);
+	struct trace_segment *segment = make_writer(trace, shared);
+	uint32_t nobody = 0;
+	if (!segment)
+		return NULL;
+	/* Acquire and release: who loses here touches nothing of the segment. Pairs with:
+	 * claim, by another thread. */
+	if (!cas_acq_rel(&shared->claimed, &nobody, 1)) {
+		free(segment);
+		return NULL;
+	}
+	shared->role = role;
+	shared->os_thread = system_thread_id();
+	trace->segments[index] = segment;
+	segment->anchor_due = UINT64_MAX;
+	write_anchor(segment);
+	segment->anchor_due = trace_tick(segment) + segment->anchor_every;
+	return segment;
+}
+
+/* Nobody will ever know what the thread without a segment did: one loss, for all of it. */
+static struct trace_segment *lose_writer(struct trace *trace)
+{
+	fetch_add_relaxed(&trace->header->lost_writers, 1); /* a counter */
+	return NULL;
+}
+
+static struct trace_segment *claim_first_free(struct trace *trace, uint32_t from,
+					      uint32_t to, enum trace_role role)
+{
+	for (uint32_t i = from; i < to; i++) {
+		struct trace_segment *segment = claim(trace, i, role);
+		if (segment)
+			return segment;
+	}
+	return lose_writer(trace);
+}
+
+struct trace_segment *trace_claim_worker(struct trace *trace, uint32_t worker)
+{
+	if (!trace)
+		return NULL;
+	if (worker >= trace->header->workers)
+		return lose_writer(trace);
+	return claim_first_free(trace, worker, worker + 1, TRACE_WORKER);
 }
 
 struct trace_segment *trace_claim(struct trace *trace)
 {
 	if (!trace)
 		return NULL;
-	lock_take(&trace->lock);
-	struct trace_segment *segment = next_segment(trace);
-	if (!segment)
-		count_lost_writer(trace);
-	lock_give(&trace->lock);
-	anchor(segment);
-	return segment;
+	return claim_first_free(trace, 0, trace->header->workers, TRACE_WORKER);
 }
 
-/* segment->next has reached segment->prefaulted: back the next pages, or count a loss.
- */
-bool trace_make_room(struct trace_segment *segment)
+struct trace_segment *trace_claim_thread(struct trace *trace, enum trace_role role)
 {
-	if (segment->next == segment->end) {
-		fetch_add_relaxed(&segment->shared->dropped, 1); /* a counter */
-		return false;
-	}
+	if (!trace)
+		return NULL;
+	return claim_first_free(trace, trace->header->workers, trace->header->segments,
+				role);
+}
+
+/* ---- writing ---- */
+
+void trace_set_status(struct trace *trace, trace_status_function *function,
+		      void *context)
+{
+	if (!trace)
+		return;
+	trace->status = function;
+	trace->status_context = context;
+}
+
+/* Backs the pages of the records from next to stop. */
+static void back_pages(const struct trace_segment *segment)
+{
 	uintptr_t page = system_page_size();
 	uintptr_t start = (uintptr_t)segment->next / page * page;
-	uintptr_t end = start + PREFAULT_SIZE;
-	if (end > (uintptr_t)segment->end)
-		end = (uintptr_t)segment->end;
-	system_populate((void *)start, end - start);
-	segment->prefaulted = segment->next + (end - (uintptr_t)segment->next) /
-						      sizeof(struct trace_record);
+	system_populate((void *)start, (uintptr_t)segment->stop - start);
+}
+
+/* The next place to pause at, if there is nothing before `limit`. */
+static void go_to(struct trace_segment *segment, struct trace_record *limit)
+{
+	uint64_t left = (uint64_t)(limit - segment->next);
+	segment->stop = segment->next + (left < PREFAULT ? left : PREFAULT);
+	back_pages(segment);
+}
+
+/* The last slot is kept free for this. From now on each record comes to trace_pause, and no
+ * anchor is due any more. */
+static void write_lost(struct trace_segment *segment)
+{
+	segment->stop = segment->end;
+	segment->anchor_due = UINT64_MAX;
+	TRACE(segment, LOST, .value = system_monotonic_ns());
+}
+
+static bool go_on_linear(struct trace_segment *segment)
+{
+	if (segment->next + 1 < segment->end) {
+		go_to(segment, segment->end - 1);
+		return true;
+	}
+	if (segment->next < segment->end)
+		write_lost(segment);
+	fetch_add_relaxed(&segment->shared->dropped, 1); /* a counter */
+	return false;
+}
+
+/* At most half of the quarter is for these. */
+static void write_statuses(struct trace_segment *segment, uint64_t quarter)
+{
+	struct trace *trace = segment->trace;
+	if (!trace->status)
+		return;
+	uint64_t lost = trace->status(trace->status_context, segment, quarter / 2);
+	fetch_add_relaxed(&trace->header->lost_statuses, lost); /* a counter */
+}
+
+static bool go_on_ring(struct trace_segment *segment)
+{
+	uint64_t capacity = segment->shared->capacity;
+	uint64_t quarter = capacity < 4 ? 1 : capacity / 4;
+	if (segment->next >= segment->end)
+		segment->next = segment->first;
+	uint64_t at = (uint64_t)(segment->next - segment->first);
+	uint64_t limit = (at / quarter + 1) * quarter;
+	go_to(segment, limit < capacity ? segment->first + limit : segment->end);
+	if (at % quarter == 0 && segment->head > 0)
+		write_statuses(segment, quarter);
+	return true;
+}
+
+bool trace_pause(struct trace_segment *segment, uint64_t tick)
+{
+	if (tick >= segment->anchor_due) {
+		segment->anchor_due = tick + segment->anchor_every;
+		write_anchor(segment);
+	}
+	while (segment->next >= segment->stop)
+		if (!(segment->ring ? go_on_ring(segment) : go_on_linear(segment)))
+			return false;
 	return true;
 }
 
@@ -437,14 +665,36 @@ uint32_t trace_register_site(struct trace_segment *segment, struct trace_site *s
 
 /* ---- closing ---- */
 
-/* The unused records of the last segment are the end of the file. */
-static uint64_t used_size(const struct trace *trace)
+/* The last anchor. A full segment has LOST there; it is not worth a loss. */
+static void finish_segment(struct trace_segment *segment)
 {
-	uint32_t last = trace->header->segments - 1;
-	uint64_t offset = trace->header->segment_offset[last];
-	struct trace_segment_header *segment = at(trace, offset);
-	segment->capacity = load_relaxed(&segment->head); /* no writer is left */
-	return offset + sizeof *segment +
+	segment->anchor_due = UINT64_MAX;
+	if (!segment->ring && segment->next < segment->end)
+		segment->stop = segment->end; /* the slot that was kept free, too */
+	if (segment->ring || segment->next < segment->end)
+		write_anchor(segment);
+}
+
+/* The segments behind the last that was claimed leave the directory, and the unused records of
+ * that one the file. Each step leaves a sound file. Returns its size. */
+static uint64_t trim(struct trace *trace)
+{
+	struct trace_header *header = trace->header;
+	uint32_t last = header->segments - 1;
+	while (last > 0 && !trace->segments[last])
+		last--;
+	struct trace_segment_header *segment = header_of(trace, last);
+	uint64_t head = load_relaxed(&segment->head); /* no writer is left */
+	/* A reader leaves out the oldest record of a ring that is full. */
+	uint64_t needed = segment->flags & TRACE_RING ? head + 1 : head;
+	if (needed < segment->capacity)
+		segment->capacity = needed;
+	if (header->workers > last + 1)
+		header->workers = last + 1;
+	header->segments = last + 1;
+	for (uint32_t i = last + 1; i < TRACE_SEGMENTS_MAX; i++)
+		header->segment_offset[i] = 0;
+	return header->segment_offset[last] + sizeof *segment +
 	       segment->capacity * sizeof(struct trace_record);
 }
 
@@ -453,16 +703,18 @@ int trace_close(struct trace *trace)
 	if (!trace)
 		return 0;
 	calibrate(trace->header);
-	for (uint32_t i = 0; i < trace->claimed; i++)
-		if (trace->segments[i]->next < trace->segments[i]->end)
-			anchor(trace->segments[i]); /* not worth a loss */
-	for (uint32_t i = 0; i < trace->claimed; i++) {
-		trace->segments[i]->shared->clean_close = 1;
+	for (uint32_t i = 0; i < trace->header->segments; i++)
+		if (trace->segments[i])
+			finish_segment(trace->segments[i]);
+	int error = system_truncate(trace->fd, trim(trace));
+	/* Only now: who finds it closed may rely on its length. Pairs with: live_load. */
+	atomic_thread_fence(memory_order_release);
+	for (uint32_t i = 0; i < trace->header->segments; i++) {
+		if (trace->segments[i])
+			header_of(trace, i)->clean_close = 1;
 		free(trace->segments[i]);
 	}
-	uint64_t used = used_size(trace);
 	(void)system_unmap(trace->header, trace->size);
-	int error = system_truncate(trace->fd, used);
 	int close_error = system_close(trace->fd);
 	free(trace);
 	return error ? error : close_error;

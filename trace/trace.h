@@ -3,7 +3,12 @@
  * Concepts. A trace is one file, mapped into memory. Each worker claims a segment of it
  * and is the only one to write there, so that a record costs a clock read and a 32-byte
  * store and takes no lock. The kernel writes the pages back: what was recorded before a
- * crash is there after it.
+ * crash is there after it. Beyond the workers' segments are some for other threads:
+ * helpers, and foreign ones that hand work in.
+ *
+ * A linear segment keeps its beginning, a ring its end. A ring also gets, at every quarter
+ * of its length, a STATUS record for each live fiber: so that a fiber with no record among
+ * those that are left is still known.
  *
  * States of a trace and who makes each transition:
  *
@@ -13,14 +18,21 @@
  *
  * States of a segment:
  *
- *   free -- trace_claim --> claimed -- trace_write --> full: more are counted as dropped
+ *   free -- trace_claim --> claimed -- trace_pause, linear --> full: LOST is its last
+ *                              |                  record; more are counted as dropped
+ *                              +------ trace_pause, ring ----> again at its first slot
+ *
+ * trace_write stays short because all that comes seldom is in trace_pause: the next pages,
+ * the end of a segment, the quarter of a ring, an anchor. Two comparisons tell that one of
+ * them is due: of the place, and of the tick.
  *
  * A NULL trace or segment is a trace that is off: every function takes it and does
  * nothing.
  *
  * Rejected designs. A global order counter: every worker would write one cache line for
  * each record. Text: ten times the bytes, and a format call on the path. write(2): a
- * system call a record, or a buffer that a crash loses.
+ * system call a record, or a buffer that a crash loses. A mask instead of a pointer, for
+ * rings: they would need a length that is a power of two, and linear segments pay too.
  *
  * Includes: base. A leaf: the runtime includes it, it knows nothing of the runtime. */
 #ifndef WEFT_TRACE_TRACE_H
@@ -39,9 +51,16 @@ struct trace;
 struct trace_options {
 	const char
 		*path; /* the file to make; an older trace of that name is replaced */
-	uint64_t records;  /* capacity of each segment; 0: TRACE_RECORDS_DEFAULT */
-	uint32_t segments; /* 0: 1; at most TRACE_SEGMENTS_MAX */
+	uint64_t records; /* capacity of a worker's segment; 0: TRACE_RECORDS_DEFAULT */
+	uint32_t workers; /* 0: 1 */
+	uint32_t others;  /* helper and foreign threads; 0: TRACE_OTHERS_DEFAULT */
+	bool ring;        /* keep the end */
 };
+
+/* With the workers, at most TRACE_SEGMENTS_MAX. Their segments have a quarter of a
+ * worker's records. */
+#define TRACE_OTHERS_DEFAULT  4u
+#define TRACE_OTHERS_FRACTION 4u
 
 #define TRACE_RECORDS_DEFAULT (UINT64_C(1) << 16) /* 2 MiB a segment */
 #define TRACE_RECORDS_MAX     (UINT64_C(1) << 31)
@@ -60,10 +79,10 @@ struct trace_message {
 int trace_open(struct trace **trace, const struct trace_options *options,
 	       struct trace_message *why);
 
-/* Opens the trace that the environment variable WEFT_TRACE asks for: "path" or "path,N"
- * for N records a segment. Returns 0 with *trace NULL when the variable is unset or
- * empty. */
-int trace_open_from_environment(struct trace **trace, uint32_t segments,
+/* Opens the trace that the environment variable WEFT_TRACE asks for: a path, and behind
+ * commas "ring" and a number of records a segment, as in "path,ring,1000". Returns 0 with
+ * *trace NULL when the variable is unset or empty. */
+int trace_open_from_environment(struct trace **trace, uint32_t workers,
 				struct trace_message *why);
 
 /* Marks the trace clean, gives the unused space back and frees it. No thread may write
@@ -93,49 +112,85 @@ struct trace_site {
 	struct trace_site *next; /* written before it is published in the list */
 };
 
-/* The writer's side of a segment. Touched only by the worker that claimed it. */
+/* The writer's side of a segment. Touched only by the thread that claimed it. */
 struct trace_segment {
 	struct trace_record *next;           /* where the next record goes */
-	struct trace_record *prefaulted;     /* pages before this are backed already */
-	struct trace_record *end;            /* one past the last record */
+	struct trace_record *stop;           /* where trace_pause is due, */
+	uint64_t anchor_due;                 /* and from which tick on */
+	uint64_t head;                       /* records ever written */
 	struct trace_segment_header *shared; /* in the file */
-	struct trace *trace;
 	uint32_t sites_known; /* sites with a number up to this are in the file */
 	bool cycles;          /* which clock system_ticks reads */
+	bool ring;
+	struct trace_record *first, *end; /* of the slots; one past the last */
+	uint64_t anchor_every;            /* ticks */
+	struct trace *trace;
 };
 
-/* Claims a free segment for the calling thread, or returns NULL when none is left
- * (counted) or the trace is off. The segment is the trace's; it lives until
+/* Claims the segment of that worker for the calling thread. NULL when it is taken or not
+ * there (counted), or the trace is off. The segment is the trace's; it lives until
  * trace_close. */
+struct trace_segment *trace_claim_worker(struct trace *trace, uint32_t worker);
+
+/* As trace_claim_worker, for a program that does not number its workers: the first free one
+ * of their segments. */
 struct trace_segment *trace_claim(struct trace *trace);
 
-/* The worker number of a segment. */
+/* As trace_claim_worker, for a thread that is no worker: role is TRACE_HELPER or
+ * TRACE_FOREIGN. */
+struct trace_segment *trace_claim_thread(struct trace *trace, enum trace_role role);
+
+/* The number of a segment: that of its worker, if it is a worker's. */
 static inline uint32_t trace_worker(const struct trace_segment *segment)
 {
 	return segment ? segment->shared->index : 0;
 }
 
-/* The slow halves of trace_write, in trace.c. */
-bool trace_make_room(struct trace_segment *segment);
+/* Writes STATUS records, at most `room`, with TRACE into `segment`, and returns for how many
+ * live fibers there was none. Called in the middle of a TRACE of the segment's own thread: it
+ * may take no lock that is held over a TRACE, and does not suspend. */
+typedef uint64_t trace_status_function(void *context, struct trace_segment *segment,
+				       uint64_t room);
+
+/* Rings call `function` at each quarter. To be set before a segment is claimed. */
+void trace_set_status(struct trace *trace, trace_status_function *function,
+		      void *context);
+
+/* The slow halves of trace_write, in trace.c. trace_pause does what is due; false: there is no
+ * room, the record is counted as dropped. */
+bool trace_pause(struct trace_segment *segment, uint64_t tick);
 uint32_t trace_register_site(struct trace_segment *segment, struct trace_site *site);
+
+static inline uint64_t trace_tick(const struct trace_segment *segment)
+{
+	return segment->cycles ? system_cycles() : system_monotonic_ns();
+}
 
 /* Appends one record, or counts it as dropped. Called through TRACE. */
 static inline void trace_write(struct trace_segment *segment, struct trace_site *site,
 			       struct trace_record record)
 {
 	uint32_t number = load_relaxed(&site->number);
-	if (number - 1 >= segment->sites_known) /* also when number is 0 */
+	if (__builtin_expect(number - 1 >= segment->sites_known, 0)) /* also for 0 */
 		number = trace_register_site(segment, site);
-	if (segment->next >= segment->prefaulted && !trace_make_room(segment))
-		return;
-	record.tick = segment->cycles ? system_cycles() : system_monotonic_ns();
+	uint64_t tick = trace_tick(segment);
+	if (__builtin_expect(segment->next >= segment->stop, 0) ||
+	    __builtin_expect(tick >= segment->anchor_due, 0)) {
+		if (!trace_pause(segment, tick))
+			return;
+		tick = trace_tick(segment); /* what trace_pause wrote comes before */
+	}
+	record.tick = tick;
 	record.type = (uint8_t)site->event;
 	record.site = (uint16_t)number;
+	/* Release: a ring's reader that sees a byte of this record, over an old one, sees the
+	 * head that warns of it. Pairs with: live_load. */
+	atomic_thread_fence(memory_order_release);
 	*segment->next++ = record;
 	/* Release: a reader of the mapped file that sees the new head sees the record
 	 * too. Pairs with: trace_file_open, which reads heads from the same mapping or
 	 * after us. */
-	store_release(&segment->shared->head, load_relaxed(&segment->shared->head) + 1);
+	store_release(&segment->shared->head, ++segment->head);
 }
 
 /* TRACE(segment, SWITCH, .arg = ..., .fiber = ..., ...): records an event, if the trace

@@ -33,10 +33,10 @@ struct word {
 	bool quoted, used;
 };
 
-/* What is known of a worker; its lines may come in any order. */
+/* What is known of a segment; its lines may come in any order. */
 struct segment_text {
-	uint64_t offset, capacity; /* or NOT_GIVEN */
-	uint64_t os_thread, claimed, clean_close, dropped;
+	uint64_t offset, capacity, head; /* or NOT_GIVEN */
+	uint64_t os_thread, claimed, clean_close, dropped, ring, role;
 	struct bytes records;
 };
 
@@ -53,7 +53,7 @@ struct undump {
 	struct word words[WORDS_MAX];
 	size_t count;
 	struct trace_header header;
-	uint64_t size; /* of the file, or NOT_GIVEN */
+	uint64_t size, workers; /* of the file; or NOT_GIVEN */
 	uint64_t region_offsets[3],
 		region_sizes[3]; /* schema, sites, strings; or NOT_GIVEN */
 	struct bytes schema_text, strings, sites, rows;
@@ -331,7 +331,7 @@ static bool header_line(struct undump *undump)
 {
 	struct trace_header *header = &undump->header;
 	uint64_t minor = header->minor, clock = header->clock, pid = header->pid,
-		 lost = 0;
+		 cost = 0, lost[3] = {0};
 	bool good = take_number(undump, "minor", UINT16_MAX, &minor) &&
 		    take_number(undump, "ticks_per_second", UINT64_MAX,
 				&header->ticks_per_second) &&
@@ -342,11 +342,19 @@ static bool header_line(struct undump *undump)
 				&header->monotonic_ns0) &&
 		    take_number(undump, "realtime_ns0", UINT64_MAX,
 				&header->realtime_ns0) &&
-		    take_number(undump, "lost_strings", UINT64_MAX, &lost);
+		    take_number(undump, "lost_strings", UINT64_MAX, &lost[0]) &&
+		    take_number(undump, "workers", UINT32_MAX, &undump->workers) &&
+		    take_number(undump, "record_picoseconds", UINT32_MAX, &cost) &&
+		    take_number(undump, "lost_writers", UINT64_MAX, &lost[1]) &&
+		    take_number(undump, "lost_statuses", UINT64_MAX, &lost[2]);
 	header->minor = (uint16_t)minor;
 	header->clock = (uint32_t)clock;
 	header->pid = (uint32_t)pid;
-	store_relaxed(&header->lost_strings, lost);
+	header->record_picoseconds = (uint32_t)cost;
+	/* Relaxed, all three: nobody else sees this header. */
+	store_relaxed(&header->lost_strings, lost[0]);
+	store_relaxed(&header->lost_writers, lost[1]);
+	store_relaxed(&header->lost_statuses, lost[2]);
 	undump->tick = header->tick0;
 	return good && all_used(undump, 1);
 }
@@ -412,8 +420,11 @@ static bool segment_line(struct undump *undump)
 	return segment &&
 	       take_number(undump, "offset", UINT64_MAX >> 1, &segment->offset) &&
 	       take_number(undump, "capacity", TRACE_RECORDS_MAX, &segment->capacity) &&
+	       take_number(undump, "ring", 1, &segment->ring) &&
+	       take_number(undump, "head", UINT64_MAX, &segment->head) &&
+	       take_number(undump, "role", UINT32_MAX, &segment->role) &&
 	       take_number(undump, "os_thread", UINT64_MAX, &segment->os_thread) &&
-	       take_number(undump, "claimed", UINT64_MAX, &segment->claimed) &&
+	       take_number(undump, "claimed", UINT32_MAX, &segment->claimed) &&
 	       take_number(undump, "clean_close", UINT64_MAX, &segment->clean_close) &&
 	       take_number(undump, "dropped", UINT64_MAX, &segment->dropped) &&
 	       all_used(undump, 2);
@@ -645,18 +656,33 @@ static bool lay_out_region(struct undump *undump, enum region which, uint64_t ne
 	return true;
 }
 
+/* Whether a segment's records fit what its line says. */
+static bool settle_segment(struct undump *undump, uint32_t index)
+{
+	struct segment_text *segment = &undump->segments[index];
+	uint64_t count = segment->records.size / sizeof(struct trace_record);
+	if (segment->capacity == NOT_GIVEN)
+		segment->capacity = count + segment->ring;
+	if (segment->head == NOT_GIVEN)
+		segment->head = count;
+	if (segment->capacity < count)
+		return bad(undump,
+			   "worker %u has %" PRIu64 " records, more than its %" PRIu64,
+			   (unsigned)index, count, segment->capacity);
+	if (segment->head < count || (segment->head > count && !segment->ring))
+		return bad(undump,
+			   "segment %u has %" PRIu64
+			   " records, and its head is %" PRIu64,
+			   (unsigned)index, count, segment->head);
+	return true;
+}
+
 static bool lay_out_segments(struct undump *undump, uint64_t *end, uint64_t *size)
 {
 	for (uint32_t i = 0; i < undump->segment_count; i++) {
 		struct segment_text *segment = &undump->segments[i];
-		uint64_t head = segment->records.size / sizeof(struct trace_record);
-		if (segment->capacity == NOT_GIVEN)
-			segment->capacity = head;
-		if (segment->capacity < head)
-			return bad(undump,
-				   "worker %u has %" PRIu64
-				   " records, more than its %" PRIu64,
-				   (unsigned)i, head, segment->capacity);
+		if (!settle_segment(undump, i))
+			return false;
 		if (segment->offset == NOT_GIVEN)
 			segment->offset = round_up(*end);
 		undump->header.segment_offset[i] = segment->offset;
@@ -684,6 +710,9 @@ static bool lay_out(struct undump *undump, uint64_t *size)
 	if (undump->segment_count == 0)
 		undump->segment_count = 1;
 	header->segments = undump->segment_count;
+	if (undump->workers == NOT_GIVEN) /* minor 0 did not count them */
+		undump->workers = header->minor ? header->segments : 0;
+	header->workers = (uint32_t)undump->workers;
 	if (!lay_out_region(undump, SCHEMA, undump->schema_text.size, 0,
 			    &header->schema, &end) ||
 	    !lay_out_region(undump, SITES, undump->sites.size, DUMP_SITES_SIZE,
@@ -707,6 +736,17 @@ static void copy(char *map, uint64_t offset, const struct bytes *bytes)
 		memcpy(map + offset, bytes->data, bytes->size);
 }
 
+/* The last record has the number head - 1, and each lies in slot number % capacity. */
+static void copy_records(const struct segment_text *segment, char *slots)
+{
+	size_t size = sizeof(struct trace_record);
+	uint64_t count = segment->records.size / size;
+	uint64_t first = segment->head - count;
+	for (uint64_t i = 0; i < count; i++)
+		memcpy(slots + (first + i) % segment->capacity * size,
+		       segment->records.data + i * size, size);
+}
+
 static void fill_segments(const struct undump *undump, char *map)
 {
 	for (uint32_t i = 0; i < undump->segment_count; i++) {
@@ -714,15 +754,17 @@ static void fill_segments(const struct undump *undump, char *map)
 		struct trace_segment_header to = {
 			.magic = TRACE_SEGMENT_MAGIC,
 			.index = (uint16_t)i,
-			.head = from->records.size / sizeof(struct trace_record),
+			.flags = from->ring ? TRACE_RING : 0,
+			.head = from->head,
 			.dropped = from->dropped,
 			.capacity = from->capacity,
 			.os_thread = from->os_thread,
 			.clean_close = from->clean_close,
-			.claimed = from->claimed,
+			.claimed = (uint32_t)from->claimed,
+			.role = (uint32_t)from->role,
 		};
 		memcpy(map + from->offset, &to, sizeof to);
-		copy(map, from->offset + sizeof to, &from->records);
+		copy_records(from, map + from->offset + sizeof to);
 	}
 }
 
@@ -785,7 +827,7 @@ static int write_file(struct undump *undump, const char *path, uint64_t size)
 
 static void start(struct undump *undump)
 {
-	undump->size = NOT_GIVEN;
+	undump->size = undump->workers = NOT_GIVEN;
 	undump->header.ticks_per_second = 1000000000u;
 	undump->header.clock = TRACE_CLOCK_MONOTONIC;
 	undump->header.minor = TRACE_MINOR;
@@ -794,6 +836,7 @@ static void start(struct undump *undump)
 	for (int i = 0; i < (int)TRACE_SEGMENTS_MAX; i++)
 		undump->segments[i] = (struct segment_text){.offset = NOT_GIVEN,
 							    .capacity = NOT_GIVEN,
+							    .head = NOT_GIVEN,
 							    .claimed = 1,
 							    .clean_close = 1};
 	fiber_table_init(&undump->last, sizeof(uint32_t));

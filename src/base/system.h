@@ -33,6 +33,9 @@ int system_close(int fd);
 /* Writes all `size` bytes, or returns the error that stopped it. */
 int system_write_all(int fd, const void *data, size_t size);
 
+/* Reads up to `size` bytes that begin at `offset`. Returns how many; 0 at the end. */
+int64_t system_read_at(int fd, void *data, size_t size, uint64_t offset);
+
 /* Maps `size` bytes of `fd` from its start, shared and writable; a child of fork(2)
  * does not inherit the mapping. */
 int system_map_shared(int fd, size_t size, void **address);

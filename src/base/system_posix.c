@@ -101,6 +101,15 @@ int system_write_all(int fd, const void *data, size_t size)
 	return 0;
 }
 
+int64_t system_read_at(int fd, void *data, size_t size, uint64_t offset)
+{
+	ssize_t got;
+	do
+		got = pread(fd, data, size, (off_t)offset);
+	while (got < 0 && errno == EINTR);
+	return got < 0 ? -errno : got;
+}
+
 int system_map_shared(int fd, size_t size, void **address)
 {
 	void *map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);

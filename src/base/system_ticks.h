@@ -28,6 +28,35 @@ static inline uint64_t system_cycles(void)
 	return __rdtsc();
 }
 
+/* The machine does not say; it has to be measured. */
+static inline uint64_t system_cycles_per_second(void)
+{
+	return 0;
+}
+
+#elif defined(__aarch64__)
+
+/* The frequency of the virtual counter, as the firmware has set it; 0 if it has not. */
+static inline uint64_t system_cycles_per_second(void)
+{
+	uint64_t frequency;
+	__asm__ volatile("mrs %0, cntfrq_el0" : "=r"(frequency));
+	return frequency;
+}
+
+/* The architecture demands one rate on all cores and in all power states. */
+static inline bool system_ticks_are_cycles(void)
+{
+	return system_cycles_per_second() != 0;
+}
+
+static inline uint64_t system_cycles(void)
+{
+	uint64_t cycles;
+	__asm__ volatile("mrs %0, cntvct_el0" : "=r"(cycles));
+	return cycles;
+}
+
 #else
 
 static inline bool system_ticks_are_cycles(void)
@@ -38,6 +67,11 @@ static inline bool system_ticks_are_cycles(void)
 static inline uint64_t system_cycles(void)
 {
 	return system_monotonic_ns();
+}
+
+static inline uint64_t system_cycles_per_second(void)
+{
+	return 0;
 }
 
 #endif

@@ -52,7 +52,7 @@ static void open_trace(struct weft *io, const struct weft_options *options)
 			&io->trace,
 			&(struct trace_options){.path = options->trace_path,
 						.records = options->trace_records,
-						.segments = options->workers},
+						.workers = options->workers},
 			&why);
 	if (error) {
 		(void)system_write_all(2, "weft: ", 6);

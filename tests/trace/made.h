@@ -40,7 +40,7 @@ static inline void made_open(struct made *made, uint32_t workers, uint64_t recor
 	snprintf(made->path, sizeof made->path, "/tmp/weft-made-%d.weft",
 		 (int)getpid());
 	struct trace_options options = {
-		.path = made->path, .records = records, .segments = workers};
+		.path = made->path, .records = records, .workers = workers};
 	cr_assert_eq(trace_open(&made->trace, &options, &why), 0, "%s", why.text);
 	for (uint32_t i = 0; i < workers; i++)
 		made->segments[i] = trace_claim(made->trace);
@@ -72,7 +72,7 @@ static inline void made_record(struct made *made, uint32_t worker,
 	record.site = made->site;
 	record.fiber_sequence = record.fiber ? ++*made_sequence(made, record.fiber) : 0;
 	*segment->next++ = record;
-	fetch_add_relaxed(&segment->shared->head, 1); /* nobody reads yet */
+	store_relaxed(&segment->shared->head, ++segment->head); /* nobody reads yet */
 }
 
 static inline uint32_t made_text(struct made *made, const char *text)
@@ -249,6 +249,8 @@ static inline void made_settle(struct made *made, struct trace_header *header)
 {
 	header->tick0 = MADE_START;
 	header->ticks_per_second = 1000000000u;
+	header->clock = TRACE_CLOCK_MONOTONIC;
+	header->record_picoseconds = 0;
 	for (uint32_t i = 0; i < made->workers; i++) {
 		struct trace_segment_header *segment =
 			(struct trace_segment_header *)((char *)header +

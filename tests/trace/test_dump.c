@@ -12,7 +12,7 @@ static struct trace *write_trace(const char *path, uint64_t records, uint32_t se
 	struct trace *trace;
 	struct trace_message why;
 	struct trace_options options = {
-		.path = path, .records = records, .segments = segments};
+		.path = path, .records = records, .workers = segments};
 	cr_assert_eq(trace_open(&trace, &options, &why), 0, "%s", why.text);
 	struct trace_segment *segment = trace_claim(trace);
 	uint32_t name = trace_string(trace, "a \"name\"\\ with\tall\x01 \xc3\xa9\n");

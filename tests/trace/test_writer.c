@@ -15,7 +15,7 @@ static struct trace *open_trace(const char *path, uint64_t records, uint32_t seg
 	struct trace *trace;
 	struct trace_message why = {.text = ""};
 	struct trace_options options = {
-		.path = path, .records = records, .segments = segments};
+		.path = path, .records = records, .workers = segments};
 	cr_assert_eq(trace_open(&trace, &options, &why), 0, "%s", why.text);
 	return trace;
 }
@@ -123,9 +123,14 @@ Test(writer, a_full_segment_counts_what_it_loses)
 	cr_assert_eq(trace_close(trace), 0);
 	open_file(&file, path);
 	cr_assert_eq(file.heads[0], 10);
-	cr_assert_eq(trace_file_dropped(&file), 16); /* 1 anchor, 9 marks fit */
-	cr_assert_eq(trace_file_records(&file, 0)[9].value, 8);
+	cr_assert_eq(trace_file_dropped(&file), 17); /* 1 anchor, 8 marks, LOST fit */
+	const struct trace_record *records = trace_file_records(&file, 0);
+	cr_assert_eq(records[8].value, 7);
+	cr_assert_eq(records[9].type, TRACE_LOST);
+	cr_assert_geq(records[9].tick, records[8].tick);
+	cr_assert(!file.window);
 	trace_file_close(&file);
+	expect_round_trip(path);
 }
 
 Test(writer, a_segment_that_is_just_full_has_lost_nothing)
@@ -134,11 +139,12 @@ Test(writer, a_segment_that_is_just_full_has_lost_nothing)
 	const char *path = in_directory("trace.weft");
 	struct trace *trace = open_trace(path, 10, 1);
 	struct trace_segment *segment = trace_claim(trace);
-	for (uint64_t i = 0; i < 9; i++)
+	for (uint64_t i = 0; i < 8; i++)
 		TRACE(segment, MARK, .value = i);
 	cr_assert_eq(trace_close(trace), 0);
 	open_file(&file, path);
 	cr_assert_eq(file.heads[0], 10);
+	cr_assert_eq(trace_file_records(&file, 0)[9].type, TRACE_ANCHOR);
 	cr_assert_eq(trace_file_dropped(&file), 0);
 	trace_file_close(&file);
 }
@@ -151,9 +157,11 @@ Test(writer, a_worker_without_a_segment_is_a_loss)
 	cr_assert(trace_claim(trace));
 	cr_assert(trace_claim(trace));
 	cr_assert_null(trace_claim(trace));
+	cr_assert_null(trace_claim_worker(trace, 0));
+	cr_assert_null(trace_claim_worker(trace, 2));
 	cr_assert_eq(trace_close(trace), 0);
 	open_file(&file, path);
-	cr_assert_eq(trace_file_dropped(&file), 1);
+	cr_assert_eq(trace_file_dropped(&file), 3);
 	trace_file_close(&file);
 }
 
@@ -182,6 +190,7 @@ static void *mark(void *argument)
 {
 	struct trace *trace = argument;
 	struct trace_segment *segment = trace_claim(trace);
+	cr_assert(segment);
 	for (uint64_t i = 0; i < MARKS; i++) {
 		if (i % 1000 == 0)
 			(void)trace_string(trace, "text");
@@ -203,9 +212,9 @@ Test(writer, each_worker_has_a_segment_of_its_own)
 	cr_assert_eq(trace_close(trace), 0);
 
 	open_file(&file, path);
-	cr_assert_eq(trace_file_segments(&file), WORKERS + 1);
-	cr_assert(trace_file_clean(&file)); /* an unclaimed segment needs no closing */
-	cr_assert_eq(file.heads[WORKERS], 0);
+	cr_assert_eq(trace_file_segments(&file), WORKERS); /* the unclaimed ones left */
+	cr_assert_eq(trace_file_workers(&file), WORKERS);
+	cr_assert(trace_file_clean(&file));
 	for (uint32_t worker = 0; worker < WORKERS; worker++) {
 		const struct trace_record *records = trace_file_records(&file, worker);
 		cr_assert_eq(file.heads[worker], MARKS + 2);
@@ -293,8 +302,10 @@ Test(writer, the_environment_names_the_trace)
 	cr_assert_eq(open_from(value, &trace, &why), 0, "%s", why.text);
 	cr_assert(trace);
 	open_file(&file, in_directory("named.weft"));
-	cr_assert_eq(trace_file_segments(&file), 2);
+	cr_assert_eq(trace_file_workers(&file), 2);
+	cr_assert_eq(trace_file_segments(&file), 2 + TRACE_OTHERS_DEFAULT);
 	cr_assert_eq(trace_file_segment(&file, 0)->capacity, 123);
+	cr_assert_eq(trace_file_segment(&file, 2)->capacity, 31);
 	trace_file_close(&file);
 	cr_assert_eq(trace_close(trace), 0);
 }

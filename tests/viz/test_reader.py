@@ -114,6 +114,7 @@ class Damage(Files):
         self.assert_refused(patched(data, 20, "I", 0), "0 segments")
         self.assert_refused(patched(data, 20, "I", 257), "257 segments")
         self.assert_refused(patched(data, 24, "Q", 0), "0 ticks")
+        self.assert_refused(patched(data, 112, "I", 2), "2 workers with 1 segments")
 
     def test_a_newer_minor_is_read(self) -> None:
         self.assertEqual(len(decode("a", patched(pingpong(1).bytes(), 14, "H", 9)).segments), 1)
@@ -137,7 +138,10 @@ class Damage(Files):
         self.assert_refused(patched(data, 512, "Q", 2**63), "does not lie in the file")
         self.assert_refused(patched(data, at, "I", 1), "does not begin as one")
         self.assert_refused(patched(data, at + 4, "H", 5), "calls itself segment 5")
-        self.assert_refused(patched(data, at + 6, "H", 1), "flags")
+        self.assert_refused(patched(data, at + 6, "H", 2), "flags 0x2")
+        self.assert_refused(patched(data, at + 6, "H", 0x8001), "flags 0x8001")
+        self.assert_refused(patched(data, at + 52, "I", 3), "role 3")
+        self.assert_refused(patched(data, at + 52, "I", 1), "is a worker's and has role 1")
         self.assert_refused(patched(data, at + 8, "Q", 10**6), "claims 1000000 records")
         self.assert_refused(patched(data, at + 24, "Q", 2**60), "ends at byte")
         two = crowd(2).bytes()

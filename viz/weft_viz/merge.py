@@ -1,9 +1,10 @@
 """The records of all workers in one order, by the rule of trace/merge.h.
 
 Sequences decide, not the clock: a record comes after those before it in its segment and after
-those with smaller sequence numbers of the fibers it belongs to. Of the records that may come
-next, the one with the smallest tick does. A tick that would go back is carried forward. A
-record that can never come next is let through by tick and marked as forced.
+those with smaller sequence numbers of the fibers and the object it belongs to. Of the records
+that may come next, the one with the smallest tick does. A tick that would go back is carried
+forward. A record that can never come next is let through by tick and marked as forced. In a
+window, whose beginning is missing by design, a fiber begins with the smallest of its numbers.
 """
 
 from __future__ import annotations
@@ -31,19 +32,25 @@ class Merged:
     forced: int = 0
 
 
+Member = tuple[str, int]  # "fiber" or "object", and its number
+
+
 class Memberships:
-    """Which fibers a record belongs to, and as their how manyth record. Fiber 0 is nobody; a
-    fiber that is its own peer has the record once."""
+    """Which fibers and which object a record belongs to, and as their how manyth record. Fiber
+    0 and object 0 are nobody; a fiber that is its own peer has the record once."""
 
     def __init__(self, trace: Trace) -> None:
         self._places = {e.number: e.sequence_place for e in trace.schema.events.values()}
+        self._objects = {e.number for e in trace.schema.events.values() if e.has_object}
 
-    def of(self, record: Record) -> list[tuple[int, int]]:
-        result = [(record.fiber, record.sequence)] if record.fiber else []
+    def of(self, record: Record) -> list[tuple[Member, int]]:
+        high, low = record.value >> 32, record.value & 0xFFFFFFFF
+        result = [(("fiber", record.fiber), record.sequence)] if record.fiber else []
         place = self._places.get(record.type)
         if place and record.peer not in (0, record.fiber):
-            half = record.value >> 32 if place == "high" else record.value & 0xFFFFFFFF
-            result.append((record.peer, half))
+            result.append((("fiber", record.peer), high if place == "high" else low))
+        if record.type in self._objects and high:
+            result.append((("object", high), low))
         return result
 
 
@@ -62,23 +69,31 @@ class Queue:
 
 
 class Merger:
-    """Each queue that has a first record is in `_ready`, or waits for one fiber."""
+    """Each queue that has a first record is in `_ready`, or waits for one fiber or object."""
 
     def __init__(self, trace: Trace) -> None:
         self._memberships = Memberships(trace)
         self._queues = [Queue(i, s.worker, s.records) for i, s in enumerate(trace.segments)]
         self._ready: list[tuple[int, int]] = []  # tick, index of the queue
-        self._waiting: dict[int, list[Queue]] = defaultdict(list)  # by fiber
-        self._last: dict[int, int] = defaultdict(int)  # the number of each fiber's last record
+        self._waiting: dict[Member, list[Queue]] = defaultdict(list)
+        self._last: dict[Member, int] = defaultdict(int)  # the number of each one's last record
         self._merged = Merged()
+        if trace.is_window:
+            self._begin_window(trace)
+
+    def _begin_window(self, trace: Trace) -> None:
+        for segment in trace.segments:
+            for record in segment.records:
+                for member, number in self._memberships.of(record):
+                    self._last[member] = min(self._last.get(member, number - 1), number - 1)
 
     def _place(self, queue: Queue) -> None:
         record = queue.first()
         if record is None:
             return
-        for fiber, number in self._memberships.of(record):
-            if number != self._last[fiber] + 1:
-                self._waiting[fiber].append(queue)
+        for member, number in self._memberships.of(record):
+            if number != self._last[member] + 1:
+                self._waiting[member].append(queue)
                 return
         heapq.heappush(self._ready, (record.tick, queue.order))
 
@@ -90,20 +105,20 @@ class Merger:
         merged.steps.append(Step(len(merged.steps), queue.worker, max(last, record.tick), record,
                                  forced))
         again = [queue]
-        for fiber, number in self._memberships.of(record):
-            self._last[fiber] = number
-            again += self._waiting.pop(fiber, [])
+        for member, number in self._memberships.of(record):
+            self._last[member] = number
+            again += self._waiting.pop(member, [])
         for other in again:
             self._place(other)
 
     def _take_forced(self) -> Queue | None:
-        stuck = [(q.first().tick, q.order, fiber) for fiber, queues in self._waiting.items()
+        stuck = [(q.first().tick, q.order, member) for member, queues in self._waiting.items()
                  for q in queues]
         if not stuck:
             return None
-        _, order, fiber = min(stuck)
+        _, order, member = min(stuck)
         queue = self._queues[order]
-        self._waiting[fiber].remove(queue)
+        self._waiting[member].remove(queue)
         return queue
 
     def merge(self) -> Merged:

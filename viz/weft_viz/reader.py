@@ -3,10 +3,15 @@
 read_trace checks everything that a later access relies on, as the C reader does. What a record
 says may still be nonsense. Only the schema's first line and the layout of format.h are known
 here; names and fields of events come from the file.
+
+A ring that went round has lost its beginning, by design. Its file is a window, cut as
+trace/reader.h says: no record is kept that is older than the oldest of each such ring, but for
+those of type STATUS.
 """
 
 from __future__ import annotations
 
+import os
 import re
 import struct
 from dataclasses import dataclass, field
@@ -24,8 +29,14 @@ SEGMENTS_MAX = 256
 SITE_SIZE = 16
 IDLE_FIBERS = 0xFFFF0000
 
-HEADER = struct.Struct("<8sIHHIIQIIQQQIIIIIIQQQ")
-SEGMENT = struct.Struct("<IHHQQQQQQ8x")
+RING = 1  # a segment's only flag
+WORKER, FOREIGN = 0, 2  # the first and the last role
+CLOCK_CYCLES = 2
+CALIBRATION_NS = 1_000_000
+READINGS = 3  # of a file that its program cuts short meanwhile; it does so once
+
+HEADER = struct.Struct("<8sIHHIIQIIQQQIIIIIIQQQIIQQ")
+SEGMENT = struct.Struct("<IHHQQQQQII8x")
 RECORD = struct.Struct("<QBBHIIIQ")
 SITE = struct.Struct("<IIII")
 OFFSETS_AT = 512
@@ -75,6 +86,12 @@ class Event:
         """Where the record's number among those of its peer stands, if it has one."""
         return next((f.place for f in self.fields if f.type == "sequence"), None)
 
+    @property
+    def has_object(self) -> bool:
+        """Whether high names an object, and low numbers the record among the object's."""
+        types = {f.place: f.type for f in self.fields}
+        return types.get("high") == "object" and types.get("low") == "object_sequence"
+
     def values(self, record: Record) -> dict[str, int]:
         return {f.name: value_at(record, f) for f in self.fields}
 
@@ -101,6 +118,10 @@ class Schema:
         kind = next((f.type for f in event.fields if f.name == name), "")
         return self.choices.get((kind, number), str(number))
 
+    def number(self, name: str) -> int | None:
+        """Of the event with that name."""
+        return next((e.number for e in self.events.values() if e.name == name), None)
+
 
 @dataclass(frozen=True)
 class Site:
@@ -112,10 +133,12 @@ class Site:
 
 @dataclass
 class Segment:
-    worker: int
+    worker: int  # its number; for a worker's segment, the worker's
     dropped: int
     clean: bool
-    records: list[Record]
+    records: list[Record]  # the kept ones
+    first: int = 0  # the number of the first of them that is no older than the window
+    role: int = WORKER
 
 
 @dataclass
@@ -128,10 +151,15 @@ class Trace:
     segments: list[Segment]
     strings: bytes
     lost_strings: int
+    workers: int = 0  # how many of the segments are workers'
+    record_picoseconds: int = 0  # what writing a record costs; 0: not measured
+    lost_writers: int = 0
+    lost_statuses: int = 0
+    is_window: bool = False  # the beginning is missing by design; that is no loss
 
     @property
     def dropped(self) -> int:
-        return sum(s.dropped for s in self.segments)
+        return sum(s.dropped for s in self.segments) + self.lost_writers
 
     @property
     def clean(self) -> bool:
@@ -221,14 +249,37 @@ def parse_event(words: list[str]) -> Event:
 def read_trace(path: str | Path) -> Trace:
     """Raises TraceError, its text one line that starts with the path."""
     try:
-        data = Path(path).read_bytes()
+        data, heads = read_file(Path(path))
     except OSError as error:
         raise TraceError(f"{path}: cannot be read: {error.strerror}; give the path of a trace "
                          "that you may read") from None
     try:
-        return decode(str(path), data)
+        return decode(str(path), data, heads)
     except TraceError as error:
         raise TraceError(f"{path}: is not a sound trace: {error}") from None
+
+
+def read_file(path: Path) -> tuple[bytes, dict[int, int]]:
+    """The bytes, and the heads of the segments after these were read: a program may be writing
+    the file."""
+    with path.open("rb", buffering=0) as file:
+        for _ in range(READINGS):
+            file.seek(0)
+            data = file.readall()
+            heads = read_heads(file.fileno(), data)
+            if os.fstat(file.fileno()).st_size == len(data):
+                break
+    return data, heads
+
+
+def read_heads(fd: int, data: bytes) -> dict[int, int]:
+    if len(data) < HEADER_SIZE:
+        return {}
+    (segments,) = struct.unpack_from("<I", data, 20)
+    offsets = struct.unpack_from(f"<{min(segments, SEGMENTS_MAX)}Q", data, OFFSETS_AT)
+    read = {i: os.pread(fd, 8, offset + 8) for i, offset in enumerate(offsets)
+            if 0 < offset < len(data)}
+    return {i: int.from_bytes(head, "little") for i, head in read.items()}
 
 
 def demand(holds: bool, message: str, advice: str = COPY_AGAIN) -> None:
@@ -236,7 +287,8 @@ def demand(holds: bool, message: str, advice: str = COPY_AGAIN) -> None:
         raise TraceError(f"{message}; {advice}")
 
 
-def decode(path: str, data: bytes) -> Trace:
+def decode(path: str, data: bytes, heads: dict[int, int] | None = None) -> Trace:
+    """heads: those of a file that was being written, after `data` was read."""
     check_start(data)
     header = HEADER.unpack_from(data)
     major, record_size, segments, ticks = (header[i] for i in (2, 4, 5, 6))
@@ -245,13 +297,52 @@ def decode(path: str, data: bytes) -> Trace:
     demand(record_size == RECORD_SIZE, f"its records have {record_size} bytes, not 32")
     demand(1 <= segments <= SEGMENTS_MAX, f"it claims {segments} segments, of 1 to 256")
     demand(ticks > 0, "its clock has 0 ticks a second")
+    workers, cost, lost_writers, lost_statuses = header[21:25]
+    demand(workers <= segments, f"it claims {workers} workers with {segments} segments")
     regions = read_regions(data, header)
     offsets = struct.unpack_from(f"<{segments}Q", data, OFFSETS_AT)
-    parts = [read_segment(data, i, offset) for i, offset in enumerate(offsets) if offset]
+    parts = [read_segment(data, i, offset, workers or segments, (heads or {}).get(i, 0))
+             for i, offset in enumerate(offsets) if offset]
     check_apart([*regions.spans, *(span for _, span in parts)])
-    return Trace(path, ticks, header[9], read_schema(regions.schema),
-                 read_sites(regions.sites, regions.strings),
-                 [segment for segment, _ in parts if segment], regions.strings, header[20])
+    trace = Trace(path, ticks, header[9], read_schema(regions.schema),
+                  read_sites(regions.sites, regions.strings),
+                  [segment for segment, _ in parts if segment], regions.strings, header[20],
+                  workers or segments, cost, lost_writers, lost_statuses)
+    cut_to_window(trace)
+    if header[7] == CLOCK_CYCLES and not trace.clean:
+        trace.ticks_per_second = rate_of_anchors(trace, header[10])
+    return trace
+
+
+def cut_to_window(trace: Trace) -> None:
+    """Before the oldest record of a ring that went round, that ring has a gap."""
+    round_ = [s for s in trace.segments if s.first > 0]
+    if not round_:
+        return
+    trace.is_window = True
+    # Of a ring without a record nothing is known at all.
+    start = max(s.records[0].tick if s.records else 2**64 - 1 for s in round_)
+    status = trace.schema.number("STATUS")
+    for segment in trace.segments:
+        end = segment.first + len(segment.records)
+        segment.first = next((segment.first + i for i, r in enumerate(segment.records)
+                              if r.tick >= start), end)
+        segment.records = [r for r in segment.records if r.tick >= start or r.type == status]
+
+
+def rate_of_anchors(trace: Trace, monotonic_ns0: int) -> int:
+    """What a program measured in its first millisecond is rough. Of one that did not close its
+    trace, the last anchor tells more."""
+    number = trace.schema.number("ANCHOR")
+    rate, longest = trace.ticks_per_second, CALIBRATION_NS
+    for segment in trace.segments:
+        last = next((r for r in reversed(segment.records) if r.type == number), None)
+        if last is None or last.tick <= trace.tick0 or last.value - monotonic_ns0 <= longest:
+            continue
+        measured = float(last.tick - trace.tick0) * 1e9 / float(last.value - monotonic_ns0) + 0.5
+        if 1 <= measured < 1e18:
+            rate, longest = int(measured), last.value - monotonic_ns0
+    return rate
 
 
 def check_start(data: bytes) -> None:
@@ -306,29 +397,47 @@ def read_sites(table: bytes, strings: bytes) -> list[Site]:
     return sites
 
 
-def read_segment(data: bytes, index: int,
-                 offset: int) -> tuple[Segment | None, tuple[int, int, str]]:
+def read_segment(data: bytes, index: int, offset: int, workers: int,
+                 head_after: int) -> tuple[Segment | None, tuple[int, int, str]]:
     """The segment, or None for one that nobody claimed; and the bytes it takes."""
     name = f"segment {index}"
     demand(offset % 64 == 0, f"{name} begins at {offset}, no multiple of 64")
     demand(HEADER_SIZE <= offset and offset + SEGMENT_SIZE <= len(data),
            f"{name}, at byte {offset}, does not lie in the file")
-    magic, number, flags, head, dropped, capacity, _, clean, claimed = SEGMENT.unpack_from(
-        data, offset)
+    (magic, number, flags, head, dropped, capacity, _, clean, claimed,
+     role) = SEGMENT.unpack_from(data, offset)
     demand(magic == SEGMENT_MAGIC, f"{name} does not begin as one")
     demand(number == index, f"{name} calls itself segment {number}")
-    demand(flags == 0, f"{name} has flags {flags:#x}, which this reader does not know",
+    demand(flags & ~RING == 0, f"{name} has flags {flags:#x}, which this reader does not know",
            NEWER_TOOL)
+    demand(role <= FOREIGN, f"{name} has role {role}, which this reader does not know", NEWER_TOOL)
+    demand(index >= workers or role == WORKER, f"{name} is a worker's and has role {role}")
     start = offset + SEGMENT_SIZE
     end = start + capacity * RECORD_SIZE
     demand(end <= len(data), f"{name} ends at byte {end}, the file has {len(data)}")
-    demand(head <= capacity, f"{name} claims {head} records, it has room for {capacity}")
+    demand(head == 0 or (capacity > 0 if flags else head <= capacity),
+           f"{name} claims {head} records, it has room for {capacity}")
     span = (offset, end, name)
     if not claimed and head == 0:
         return None, span
-    records = data[start : start + head * RECORD_SIZE]
-    return Segment(index, dropped, clean != 0,
-                   [Record._make(r) for r in RECORD.iter_unpack(records)]), span
+    slots = [Record._make(r) for r in RECORD.iter_unpack(data[start : start + min(
+        head, capacity) * RECORD_SIZE])]
+    first = oldest_in_ring(head, head_after, capacity) if flags else 0
+    records = unroll(slots, first, head, capacity) if first else slots
+    return Segment(index, dropped, clean != 0, records, first, role), span
+
+
+def oldest_in_ring(head: int, head_after: int, capacity: int) -> int:
+    """The oldest record that a ring surely still has: the slot behind the newest may be half
+    overwritten."""
+    return min(head, max(0, max(head, head_after) - capacity + 1))
+
+
+def unroll(slots: list[Record], first: int, head: int, capacity: int) -> list[Record]:
+    if first >= head:
+        return []
+    at, end = first % capacity, head % capacity
+    return slots[at:end] if at < end else slots[at:] + slots[:end]
 
 
 def check_apart(spans: list[tuple[int, int, str]]) -> None:
