@@ -19,6 +19,9 @@
 #define MAKE_TRACE "make one with WEFT_TRACE=path"
 #define NEWER_TOOL "use the weft-trace of the version that wrote it"
 
+#define ANCHOR_SPANS                                                                   \
+	10u /* times the calibration: from then on an anchor knows better */
+
 /* One line: path, what is wrong, what to do. A long path shows its end. */
 __attribute__((format(printf, 4, 5))) static int refuse(const struct trace_file *file,
 							struct trace_message *why,
@@ -429,12 +432,13 @@ static const struct trace_record *last_anchor(const struct trace_file *file,
 	return NULL;
 }
 
-/* What a program measured in its first millisecond is rough. One that closes its trace
- * measures over all of it; of one that did not, the last anchor tells more. */
+/* One that closes its trace measures its clock over all of it. One that did not had only its
+ * first millisecond; then the last anchor tells more, if it is far enough from the start for an
+ * interrupt between its two clocks not to matter. */
 static void find_rate(struct trace_file *file)
 {
 	const struct trace_header *header = file->header;
-	uint64_t longest = TRACE_CALIBRATION_NS;
+	uint64_t longest = ANCHOR_SPANS * TRACE_CALIBRATION_NS;
 	file->ticks_per_second = header->ticks_per_second;
 	if (header->clock != TRACE_CLOCK_CYCLES || trace_file_clean(file))
 		return;

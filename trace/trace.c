@@ -392,97 +392,6 @@ int trace_open_from_environment(struct trace **result, uint32_t workers,
 	return trace_open(result, &options, why);
 }
 
-/* ---- claiming ---- */
-
-static void write_anchor(struct trace_segment *segment)
-{
-	TRACE(segment, ANCHOR, .value = system_monotonic_ns());
-}
-
-static struct trace_segment *make_writer(struct trace *trace,
-					 struct trace_segment_header *shared)
-{
-	struct trace_segment *segment = calloc(1, sizeof *segment);
-	if (!segment)
-		return NULL;
-	segment->shared = shared;
-	segment->first = (struct trace_record *)(shared + 1);
-	segment->next = segment->stop = segment->first;
-	segment->end = segment->first + shared->capacity;
-	segment->ring = shared->flags & TRACE_RING;
-	segment->trace = trace;
-	segment->cycles = trace->header->clock == TRACE_CLOCK_CYCLES;
-	segment->anchor_every = trace->header->ticks_per_second / ANCHORS_A_SECOND;
-	return segment;
-}
-
-/* Takes segment `index` if it is free. Its first record is an anchor, as none was written: one
- * is due. */
-static struct trace_segment *claim(struct trace *trace, uint32_t index,
-				   enum trace_role role)
-{
-	struct trace_segment_header *shared = header_of(trace, index);
-	struct trace_segment *segment = make_writer(trace, shared);
-	uint32_t nobody = 0;
-	if (!segment)
-		return NULL;
-	/* Acquire and release: who loses here touches nothing of the segment. Pairs with:
-	 * claim, by another thread. */
-	if (!cas_acq_rel(&shared->claimed, &nobody, 1)) {
-		free(segment);
-		return NULL;
-	}
-	shared->role = role;
-	shared->os_thread = system_thread_id();
-	trace->segments[index] = segment;
-	segment->anchor_due = UINT64_MAX;
-	write_anchor(segment);
-	segment->anchor_due = trace_tick(segment) + segment->anchor_every;
-	return segment;
-}
-
-/* Nobody will ever know what the thread without a segment did: one loss, for all of it. */
-static struct trace_segment *lose_writer(struct trace *trace)
-{
-	fetch_add_relaxed(&trace->header->lost_writers, 1); /* a counter */
-	return NULL;
-}
-
-static struct trace_segment *claim_first_free(struct trace *trace, uint32_t from,
-					      uint32_t to, enum trace_role role)
-{
-	for (uint32_t i = from; i < to; i++) {
-		struct trace_segment *segment = claim(trace, i, role);
-		if (segment)
-			return segment;
-	}
-	return lose_writer(trace);
-}
-
-struct trace_segment *trace_claim_worker(struct trace *trace, uint32_t worker)
-{
-	if (!trace)
-		return NULL;
-	if (worker >= trace->header->workers)
-		return lose_writer(trace);
-	return claim_first_free(trace, worker, worker + 1, TRACE_WORKER);
-}
-
-struct trace_segment *trace_claim(struct trace *trace)
-{
-	if (!trace)
-		return NULL;
-	return claim_first_free(trace, 0, trace->header->workers, TRACE_WORKER);
-}
-
-struct trace_segment *trace_claim_thread(struct trace *trace, enum trace_role role)
-{
-	if (!trace)
-		return NULL;
-	return claim_first_free(trace, trace->header->workers, trace->header->segments,
-				role);
-}
-
 /* ---- writing ---- */
 
 void trace_set_status(struct trace *trace, trace_status_function *function,
@@ -555,17 +464,124 @@ static bool go_on_ring(struct trace_segment *segment)
 	return true;
 }
 
-bool trace_pause(struct trace_segment *segment, uint64_t tick)
+/* False: the record that wanted the room is counted as dropped. */
+static bool make_room(struct trace_segment *segment)
 {
-	if (tick >= segment->anchor_due) {
-		segment->anchor_due = tick + segment->anchor_every;
-		write_anchor(segment);
-	}
 	while (segment->next >= segment->stop)
 		if (!(segment->ring ? go_on_ring(segment) : go_on_linear(segment)))
 			return false;
 	return true;
 }
+
+/* Its tick and its value are of one moment, so it does not come from TRACE. */
+static void write_anchor(struct trace_segment *segment)
+{
+	static struct trace_site here = {.file = __FILE__,
+					 .function = __func__,
+					 .line = __LINE__,
+					 .event = TRACE_ANCHOR};
+	struct trace_record record = {.type = TRACE_ANCHOR};
+	record.site = (uint16_t)trace_site_number(segment, &here);
+	if (!make_room(segment))
+		return;
+	read_clocks(segment->cycles, &record.value, &record.tick);
+	segment->anchor_due = record.tick + segment->anchor_every;
+	trace_put(segment, record);
+}
+
+bool trace_pause(struct trace_segment *segment, uint64_t tick)
+{
+	/* The last slot of a linear segment is not for anchors: none is worth a loss. */
+	if (tick >= segment->anchor_due &&
+	    (segment->ring || segment->next + 1 < segment->end))
+		write_anchor(segment);
+	return make_room(segment);
+}
+
+/* ---- claiming ---- */
+
+static struct trace_segment *make_writer(struct trace *trace,
+					 struct trace_segment_header *shared)
+{
+	struct trace_segment *segment = calloc(1, sizeof *segment);
+	if (!segment)
+		return NULL;
+	segment->shared = shared;
+	segment->first = (struct trace_record *)(shared + 1);
+	segment->next = segment->stop = segment->first;
+	segment->end = segment->first + shared->capacity;
+	segment->ring = shared->flags & TRACE_RING;
+	segment->trace = trace;
+	segment->cycles = trace->header->clock == TRACE_CLOCK_CYCLES;
+	segment->anchor_every = trace->header->ticks_per_second / ANCHORS_A_SECOND;
+	return segment;
+}
+
+/* Takes segment `index` if it is free. Its first record is an anchor. */
+static struct trace_segment *claim(struct trace *trace, uint32_t index,
+				   enum trace_role role)
+{
+	struct trace_segment_header *shared = header_of(trace, index);
+	struct trace_segment *segment = make_writer(trace, shared);
+	uint32_t nobody = 0;
+	if (!segment)
+		return NULL;
+	/* Acquire and release: who loses here touches nothing of the segment. Pairs with:
+	 * claim, by another thread. */
+	if (!cas_acq_rel(&shared->claimed, &nobody, 1)) {
+		free(segment);
+		return NULL;
+	}
+	shared->role = role;
+	shared->os_thread = system_thread_id();
+	trace->segments[index] = segment;
+	write_anchor(segment);
+	return segment;
+}
+
+/* Nobody will ever know what the thread without a segment did: one loss, for all of it. */
+static struct trace_segment *lose_writer(struct trace *trace)
+{
+	fetch_add_relaxed(&trace->header->lost_writers, 1); /* a counter */
+	return NULL;
+}
+
+static struct trace_segment *claim_first_free(struct trace *trace, uint32_t from,
+					      uint32_t to, enum trace_role role)
+{
+	for (uint32_t i = from; i < to; i++) {
+		struct trace_segment *segment = claim(trace, i, role);
+		if (segment)
+			return segment;
+	}
+	return lose_writer(trace);
+}
+
+struct trace_segment *trace_claim_worker(struct trace *trace, uint32_t worker)
+{
+	if (!trace)
+		return NULL;
+	if (worker >= trace->header->workers)
+		return lose_writer(trace);
+	return claim_first_free(trace, worker, worker + 1, TRACE_WORKER);
+}
+
+struct trace_segment *trace_claim(struct trace *trace)
+{
+	if (!trace)
+		return NULL;
+	return claim_first_free(trace, 0, trace->header->workers, TRACE_WORKER);
+}
+
+struct trace_segment *trace_claim_thread(struct trace *trace, enum trace_role role)
+{
+	if (!trace)
+		return NULL;
+	return claim_first_free(trace, trace->header->workers, trace->header->segments,
+				role);
+}
+
+/* ---- strings and sites ---- */
 
 /* Under trace->lock. */
 static uint32_t append_string(struct trace *trace, const char *text)
@@ -668,7 +684,6 @@ uint32_t trace_register_site(struct trace_segment *segment, struct trace_site *s
 /* The last anchor. A full segment has LOST there; it is not worth a loss. */
 static void finish_segment(struct trace_segment *segment)
 {
-	segment->anchor_due = UINT64_MAX;
 	if (!segment->ring && segment->next < segment->end)
 		segment->stop = segment->end; /* the slot that was kept free, too */
 	if (segment->ring || segment->next < segment->end)

@@ -166,23 +166,19 @@ static inline uint64_t trace_tick(const struct trace_segment *segment)
 	return segment->cycles ? system_cycles() : system_monotonic_ns();
 }
 
-/* Appends one record, or counts it as dropped. Called through TRACE. */
-static inline void trace_write(struct trace_segment *segment, struct trace_site *site,
-			       struct trace_record record)
+/* The number of a site in the file, which has it from then on; 0 when there was no room. */
+static inline uint32_t trace_site_number(struct trace_segment *segment,
+					 struct trace_site *site)
 {
 	uint32_t number = load_relaxed(&site->number);
-	if (__builtin_expect(number - 1 >= segment->sites_known, 0)) /* also for 0 */
-		number = trace_register_site(segment, site);
-	uint64_t tick = trace_tick(segment);
-	if (__builtin_expect(segment->next >= segment->stop, 0) ||
-	    __builtin_expect(tick >= segment->anchor_due, 0)) {
-		if (!trace_pause(segment, tick))
-			return;
-		tick = trace_tick(segment); /* what trace_pause wrote comes before */
-	}
-	record.tick = tick;
-	record.type = (uint8_t)site->event;
-	record.site = (uint16_t)number;
+	if (__builtin_expect(number - 1 < segment->sites_known, 1)) /* not 0 either */
+		return number;
+	return trace_register_site(segment, site);
+}
+
+/* Stores a whole record at next, which is before stop. */
+static inline void trace_put(struct trace_segment *segment, struct trace_record record)
+{
 	/* Release: a ring's reader that sees a byte of this record, over an old one, sees the
 	 * head that warns of it. Pairs with: live_load. */
 	atomic_thread_fence(memory_order_release);
@@ -191,6 +187,22 @@ static inline void trace_write(struct trace_segment *segment, struct trace_site 
 	 * too. Pairs with: trace_file_open, which reads heads from the same mapping or
 	 * after us. */
 	store_release(&segment->shared->head, ++segment->head);
+}
+
+/* Appends one record, or counts it as dropped. Called through TRACE. */
+static inline void trace_write(struct trace_segment *segment, struct trace_site *site,
+			       struct trace_record record)
+{
+	record.site = (uint16_t)trace_site_number(segment, site);
+	record.type = (uint8_t)site->event;
+	record.tick = trace_tick(segment);
+	if (__builtin_expect(segment->next >= segment->stop, 0) ||
+	    __builtin_expect(record.tick >= segment->anchor_due, 0)) {
+		if (!trace_pause(segment, record.tick))
+			return;
+		record.tick = trace_tick(segment); /* after what trace_pause wrote */
+	}
+	trace_put(segment, record);
 }
 
 /* TRACE(segment, SWITCH, .arg = ..., .fiber = ..., ...): records an event, if the trace

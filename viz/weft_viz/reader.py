@@ -32,7 +32,7 @@ IDLE_FIBERS = 0xFFFF0000
 RING = 1  # a segment's only flag
 WORKER, FOREIGN = 0, 2  # the first and the last role
 CLOCK_CYCLES = 2
-CALIBRATION_NS = 1_000_000
+ANCHOR_NS = 10_000_000  # from so long after the start on, an anchor knows the clock better
 READINGS = 3  # of a file that its program cuts short meanwhile; it does so once
 
 HEADER = struct.Struct("<8sIHHIIQIIQQQIIIIIIQQQIIQQ")
@@ -331,10 +331,10 @@ def cut_to_window(trace: Trace) -> None:
 
 
 def rate_of_anchors(trace: Trace, monotonic_ns0: int) -> int:
-    """What a program measured in its first millisecond is rough. Of one that did not close its
-    trace, the last anchor tells more."""
+    """A program that did not close its trace has measured its clock in the first millisecond
+    only; then the last anchor tells more."""
     number = trace.schema.number("ANCHOR")
-    rate, longest = trace.ticks_per_second, CALIBRATION_NS
+    rate, longest = trace.ticks_per_second, ANCHOR_NS
     for segment in trace.segments:
         last = next((r for r in reversed(segment.records) if r.type == number), None)
         if last is None or last.tick <= trace.tick0 or last.value - monotonic_ns0 <= longest:
