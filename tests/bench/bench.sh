@@ -41,6 +41,8 @@ peers_in_cpp() {
 for folder in tests/bench/*/; do
 	name=$(basename "$folder")
 	sources=$(find "$folder" -name '*.c' -o -name '*.S' | sort)
+	# A folder lists what else it is made of, beside the library.
+	[ ! -e "${folder}sources" ] || sources="$sources $(cat "${folder}sources")"
 	# shellcheck disable=SC2046,SC2086
 	$CC $CFLAGS_ALL $sources "$BUILD/libweft.a" $peers $(peers_in_cpp "$folder" "$name") \
 		-lpthread -o "$BUILD/bench/$name"
