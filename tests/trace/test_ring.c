@@ -291,22 +291,26 @@ Test(claim, other_threads_come_behind_the_workers)
 	expect_round_trip(in_directory("trace.weft"));
 }
 
+enum { THREADS = 8, SEGMENTS = 5, ROUNDS = 60 };
+
+struct crowd {
+	struct trace *trace;
+	pthread_barrier_t start;
+};
+
 static void *claim_one(void *argument)
 {
-	struct claimer *claimer = argument;
-	return trace_claim_thread(claimer->trace, TRACE_FOREIGN);
+	struct crowd *crowd = argument;
+	pthread_barrier_wait(&crowd->start);
+	return trace_claim_thread(crowd->trace, TRACE_FOREIGN);
 }
 
-Test(claim, threads_at_once_get_one_each_and_the_rest_are_counted)
+static void claim_at_once(struct crowd *crowd)
 {
-	enum { THREADS = 12, SEGMENTS = 5 };
-	struct trace_file file;
-	struct trace *trace = open_with((struct trace_options){.others = SEGMENTS});
-	struct claimer claimer = {.trace = trace};
 	pthread_t threads[THREADS];
 	uint32_t got = 0, seen = 0;
 	for (int i = 0; i < THREADS; i++)
-		cr_assert_eq(pthread_create(&threads[i], NULL, claim_one, &claimer), 0);
+		cr_assert_eq(pthread_create(&threads[i], NULL, claim_one, crowd), 0);
 	for (int i = 0; i < THREADS; i++) {
 		void *segment;
 		pthread_join(threads[i], &segment);
@@ -315,11 +319,25 @@ Test(claim, threads_at_once_get_one_each_and_the_rest_are_counted)
 	}
 	cr_assert_eq(got, SEGMENTS);
 	cr_assert_eq(seen, 0x3eu, "segments 1 to 5, each once");
-	cr_assert_eq(trace_close(trace), 0);
-	open_file(&file);
-	cr_assert_eq(load_relaxed(&file.header->lost_writers), THREADS - SEGMENTS);
-	cr_assert_eq(trace_file_dropped(&file), THREADS - SEGMENTS);
-	trace_file_close(&file);
+}
+
+Test(claim, threads_at_once_get_one_each_and_the_rest_are_counted)
+{
+	struct trace_file file;
+	struct crowd crowd;
+	cr_assert_eq(pthread_barrier_init(&crowd.start, NULL, THREADS), 0);
+	for (int i = 0; i < ROUNDS; i++) {
+		crowd.trace = open_with(
+			(struct trace_options){.records = 80, .others = SEGMENTS});
+		claim_at_once(&crowd);
+		cr_assert_eq(trace_close(crowd.trace), 0);
+		open_file(&file);
+		cr_assert_eq(load_relaxed(&file.header->lost_writers),
+			     THREADS - SEGMENTS);
+		cr_assert_eq(trace_file_dropped(&file), THREADS - SEGMENTS);
+		trace_file_close(&file);
+	}
+	pthread_barrier_destroy(&crowd.start);
 	expect_round_trip(in_directory("trace.weft"));
 }
 
