@@ -660,7 +660,7 @@ static void tell_any(const struct names *names, const struct trace_record *recor
 	fprintf(out, ": %s", text);
 }
 
-/* Of the events that need no worker's number. */
+/* Of the events that need no number of a worker. */
 static void (*const tellers[])(const struct names *names,
 			       const struct trace_record *record, FILE *out) = {
 	[TRACE_SWITCH] = tell_switch, [TRACE_CREATE] = tell_create,
@@ -685,6 +685,11 @@ void names_tell(const struct names *names, const struct trace_step *step, FILE *
 	else if (record->type == TRACE_WORKER_STOP)
 		fprintf(out, "worker %" PRIu32 " stops; it ran %s last", step->worker,
 			fiber);
+	else if (record->type == TRACE_LOST)
+		fprintf(out,
+			"worker %" PRIu32 ": from here on its records are lost, for "
+			"want of room",
+			step->worker);
 	else
 		tell_any(names, record, out);
 }
