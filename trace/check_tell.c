@@ -442,7 +442,7 @@ static void print_unjudged(const struct checker *checker, FILE *out)
 
 static void tell_ms(FILE *out, const struct checker *checker, uint64_t ticks)
 {
-	double rate = (double)checker->file->header->ticks_per_second;
+	double rate = (double)checker->file->ticks_per_second;
 	fprintf(out, "%.1f ms", (double)ticks * 1000 / rate);
 }
 

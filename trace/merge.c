@@ -70,10 +70,8 @@ struct trace_merge {
 
 static struct plan plan_of(const struct schema_event *event)
 {
-	struct plan plan = {.peer_number = (uint8_t)schema_peer_sequence(event)};
-	plan.object = strcmp(event->fields[PLACE_HIGH].type, "object") == 0 &&
-		      strcmp(event->fields[PLACE_LOW].type, "object_sequence") == 0;
-	return plan;
+	return (struct plan){.peer_number = (uint8_t)schema_peer_sequence(event),
+			     .object = schema_has_object(event)};
 }
 
 static bool has_peer(struct plan plan, const struct trace_record *record)
@@ -160,18 +158,18 @@ static void recycle(struct trace_merge *merge, uint32_t fiber)
 
 /* ---- cursors ---- */
 
-/* The mapped pages before the cursor are read again from the file if anybody asks. What
- * the reader has copied out of a ring is no mapping, and stays. */
+/* The file's pages before the cursor are read again if anybody asks. A copy of them, or
+ * what the reader has copied out of a ring, has to stay. */
 static void give_back(const struct trace_file *file, struct cursor *cursor)
 {
-	const char *here = (const char *)cursor->head;
+	const char *start = cursor->kept, *here = (const char *)cursor->head;
 	const char *map = file->map;
 	size_t page = system_page_size();
-	if (here < map || here >= map + file->size)
-		return;
-	const char *start = map + (size_t)(cursor->kept - map) / page * page;
-	system_give_back(start, (size_t)(here - start) / page * page);
 	cursor->kept = here;
+	if (!file->mapped || start < map || here >= map + file->size)
+		return;
+	start = map + (size_t)(start - map) / page * page;
+	system_give_back(start, (size_t)(here - start) / page * page);
 }
 
 /* The cursor of `worker` has come to its `index`th record. */

@@ -81,6 +81,7 @@ static int load_open(struct trace_file *file, struct live *live, int fd,
 		refuse(file, why, "try a copy on another disk", "cannot be read: %s",
 		       weft_strerror(error));
 	file->header = file->map;
+	file->mapped = live->mapped;
 	return error;
 }
 

@@ -31,6 +31,7 @@ struct trace_file {
 	const char *path; /* the caller's */
 	const void *map;
 	uint64_t size;
+	bool mapped; /* `map` is the file's own pages, not a copy of them */
 	const struct trace_header *header;
 	struct schema schema;
 	/* The kept records of each segment: how many, and the number of the first that is
