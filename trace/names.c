@@ -249,9 +249,11 @@ static void name_all(struct names *names, uint8_t type)
 	const struct trace_file *file = names->file;
 	for (uint32_t s = 0; s < trace_file_segments(file); s++) {
 		const struct trace_record *records = trace_file_records(file, s);
-		for (uint64_t i = 0; i < file->heads[s]; i++)
+		for (uint64_t i = 0; i < file->heads[s]; i++) {
+			trace_file_pass(file, s, i);
 			if (records[i].type == type)
 				name(names, &records[i]);
+		}
 	}
 }
 
@@ -378,8 +380,10 @@ static int tell_few_apart(struct names *names)
 		share(names, names->fibers[i].id, names->fibers[i].text, shared);
 	for (uint32_t s = 0; s < trace_file_segments(file); s++) {
 		const struct trace_record *records = trace_file_records(file, s);
-		for (uint64_t i = 0; i < file->heads[s]; i++)
+		for (uint64_t i = 0; i < file->heads[s]; i++) {
+			trace_file_pass(file, s, i);
 			share_record(names, &records[i], shared);
+		}
 	}
 	for (size_t i = 0; i < names->count; i++)
 		if (shared[i])

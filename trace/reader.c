@@ -542,6 +542,20 @@ const struct trace_record *trace_file_records(const struct trace_file *file,
 	return file->kept[index].records;
 }
 
+/* A copy of the file, or what was copied out of a ring, cannot be read again. */
+void trace_file_give_back(const struct trace_file *file, uint32_t segment,
+			  uint64_t index)
+{
+	const char *map = file->map;
+	const char *here = (const char *)(trace_file_records(file, segment) + index);
+	const char *start = here - TRACE_PASS_RECORDS * sizeof(struct trace_record);
+	size_t page = system_page_size();
+	if (!file->mapped || start < map || here >= map + file->size)
+		return;
+	start = map + (size_t)(start - map) / page * page;
+	system_give_back(start, (size_t)(here - start) / page * page);
+}
+
 uint32_t trace_file_workers(const struct trace_file *file)
 {
 	return file->header->workers ? file->header->workers : file->header->segments;
