@@ -97,7 +97,7 @@ static int walk(struct checker *checker)
 static void prepare(struct checker *checker, const struct trace_file *file,
 		    const struct check_options *options)
 {
-	uint64_t rate = file->header->ticks_per_second;
+	uint64_t rate = file->ticks_per_second;
 	checker->file = file;
 	checker->options = options;
 	checker->clean = trace_file_clean(file);

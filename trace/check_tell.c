@@ -442,7 +442,7 @@ static void print_unjudged(const struct checker *checker, FILE *out)
 
 static void tell_ms(FILE *out, const struct checker *checker, uint64_t ticks)
 {
-	double rate = (double)checker->file->header->ticks_per_second;
+	double rate = (double)checker->file->ticks_per_second;
 	fprintf(out, "%.1f ms", (double)ticks * 1000 / rate);
 }
 
@@ -579,7 +579,7 @@ static void draw_failure(const struct teller *teller, struct dot *dot, size_t in
 {
 	const struct failure *failure = &teller->checker->failures[index];
 	const struct slice *slice = &failure->slice;
-	char title[64], text[LINE_SIZE];
+	char title[64], lane[LINE_SIZE], text[LINE_SIZE + 8];
 	snprintf(title, sizeof title, "invariant %u is broken",
 		 check_invariants[index].number);
 	expand(teller, failure->what, text, sizeof text);
@@ -593,7 +593,8 @@ static void draw_failure(const struct teller *teller, struct dot *dot, size_t in
 						    : DOT_LINK);
 	}
 	for (uint32_t i = 0; i < slice->edge_count; i++) {
-		tell_lane(teller, &slice->edges[i], text, sizeof text);
+		tell_lane(teller, &slice->edges[i], lane, sizeof lane);
+		snprintf(text, sizeof text, "in %s", lane);
 		dot_edge(dot, slice->edges[i].from, slice->edges[i].to, text, false);
 	}
 	dot_group_end(dot);
@@ -615,7 +616,7 @@ static void draw_record(const struct teller *teller, struct dot *dot, uint32_t w
 static void draw_cycle(const struct teller *teller, struct dot *dot)
 {
 	const struct trace_knot *knot = &teller->checker->knot;
-	char text[LINE_SIZE];
+	char number[LINE_SIZE], text[LINE_SIZE + 16];
 	for (uint32_t i = 0; i < knot->count; i++) {
 		const struct trace_knot_link *link = &knot->links[i];
 		draw_record(teller, dot, link->wait.worker, link->wait.index,
@@ -624,12 +625,13 @@ static void draw_cycle(const struct teller *teller, struct dot *dot)
 	}
 	for (uint32_t i = 0; i < knot->count; i++) {
 		uint32_t next = (i + 1) % knot->count;
-		tell_number(teller, &knot->links[i].wait, text, sizeof text);
+		tell_number(teller, &knot->links[i].wait, number, sizeof number);
+		snprintf(text, sizeof text, "waits for %s", number);
 		dot_edge(dot, 2 * i, 2 * i + 1, text, true);
 		if (knot->links[i].index == knot->links[next].wait.index)
 			snprintf(text, sizeof text, "the same record");
 		else
-			snprintf(text, sizeof text, "worker %" PRIu32 "'s order",
+			snprintf(text, sizeof text, "in worker %" PRIu32 "'s order",
 				 knot->links[i].worker);
 		dot_edge(dot, 2 * next, 2 * i + 1, text, false);
 	}
@@ -662,20 +664,40 @@ static void draw_knot(const struct teller *teller, struct dot *dot)
 	dot_group_end(dot);
 }
 
-/* 0, or -EIO with a line in the options' `why`. */
+/* The alternative text of the graph: the first failure. */
+static void find_title(const struct teller *teller, char *to, size_t size)
+{
+	const struct checker *checker = teller->checker;
+	char what[LINE_SIZE];
+	size_t i = 0;
+	while (i < check_invariant_count && checker->failures[i].times == 0)
+		i++;
+	if (i == check_invariant_count) {
+		snprintf(to, size, "the records have no order");
+		return;
+	}
+	expand(teller, checker->failures[i].what, what, sizeof what);
+	snprintf(to, size, "invariant %u is broken: %s", check_invariants[i].number,
+		 what);
+}
+
+/* dot puts the first group at the bottom, so the last failure comes first. 0, or -EIO with a
+ * line in the options' `why`. */
 static int draw(const struct teller *teller)
 {
 	const struct check_options *options = teller->checker->options;
 	struct dot dot;
+	char title[LINE_SIZE + 64];
 	FILE *out;
 	dot_open(&out, options->dot_path, options->why);
 	if (!out)
 		return -EIO;
-	dot_begin(&dot, out, &teller->names, "the records that a failure hangs on");
-	for (size_t i = 0; i < check_invariant_count; i++)
+	find_title(teller, title, sizeof title);
+	dot_begin(&dot, out, &teller->names, title);
+	draw_knot(teller, &dot);
+	for (size_t i = check_invariant_count; i-- > 0;)
 		if (teller->checker->failures[i].times)
 			draw_failure(teller, &dot, i);
-	draw_knot(teller, &dot);
 	dot_end(&dot);
 	bool bad = ferror(out) != 0;
 	if (fclose(out) == 0 && !bad)

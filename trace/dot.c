@@ -11,6 +11,10 @@
 
 #include "base/system.h"
 
+#define LEGEND                                                                         \
+	"An arrow leads to a record that certainly comes later, and says in whose "    \
+	"order.\\lThick border: the record that fails. Dashed border: a record that "  \
+	"only connects others. Color: the worker.\\l"
 #define FIRST_LINE "digraph weft_trace_slice {"
 #define WIDTH      30 /* letters of a line of a node */
 
@@ -100,7 +104,7 @@ void dot_begin(struct dot *dot, FILE *out, const struct names *names, const char
 	put_text(out, title);
 	fputs("\"\n         comment=\"", out);
 	put_text(out, title);
-	fputs("\"];\n"
+	fputs("\"\n         labelloc=b labeljust=l label=\"" LEGEND "\"];\n"
 	      "  node [shape=box style=\"filled,rounded\" fontname=\"sans-serif\" "
 	      "fontsize=11\n        fontcolor=\"black\" color=\"" LINE_COLOR "\"];\n"
 	      "  edge [fontname=\"sans-serif\" fontsize=10 fontcolor=\"" LINE_COLOR
@@ -112,7 +116,7 @@ void dot_group_begin(struct dot *dot, const char *title, const char *what)
 {
 	fprintf(dot->out,
 		"  subgraph cluster_%u {\n    color=\"" LINE_COLOR
-		"\"; labeljust=l;\n    label=\"",
+		"\"; labelloc=t; labeljust=l;\n    label=\"",
 		dot->group);
 	put_text(dot->out, title);
 	fputs("\\l", dot->out);

@@ -16,11 +16,12 @@ void fiber_table_free(struct fiber_table *table)
 	fiber_table_init(table, table->element_size);
 }
 
-/* Where the search for `fiber` begins. Numbers are often consecutive; the multiplication
- * spreads them over the slots. */
+/* Where the search for `fiber` begins. Numbers are often consecutive, or a power of two apart;
+ * the multiplication spreads them, and the shift brings what it did to the low bits. */
 static uint32_t home_of(const struct fiber_table *table, uint32_t fiber)
 {
-	return (fiber * 2654435761u >> 7) & (table->slot_count - 1);
+	uint32_t spread = fiber * 2654435761u;
+	return (spread ^ spread >> 16) & (table->slot_count - 1);
 }
 
 /* The slot that holds `fiber`, or the free one where it belongs. */

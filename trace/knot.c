@@ -69,6 +69,7 @@ static void look_through(struct search *search)
 		const struct trace_record *records =
 			trace_file_records(search->file, s);
 		for (uint64_t i = 0; i < search->file->heads[s]; i++) {
+			trace_file_pass(search->file, s, i);
 			uint32_t count =
 				trace_places(search->file, &records[i], places);
 			for (uint32_t p = 0; p < count; p++)

@@ -158,6 +158,7 @@ int live_load(struct live *live, int fd, uint64_t size, const void **bytes)
 	if (error)
 		return error;
 	error = find_closed(fd, map, size, &closed);
+	live->mapped = closed;
 	if (!error && closed)
 		error = check_size(fd, size);
 	if (!error && closed) {

@@ -12,6 +12,7 @@
 #ifndef WEFT_TRACE_LIVE_H
 #define WEFT_TRACE_LIVE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "trace/format.h"
@@ -20,6 +21,7 @@
 struct live {
 	/* Each head, after its records were copied; 0 or UINT64_MAX: as in the copy. */
 	uint64_t after[TRACE_SEGMENTS_MAX];
+	bool mapped; /* no copy: the bytes are the file's own pages */
 };
 
 /* Puts the `size` bytes of `fd` at *bytes, the caller's to unmap. -EAGAIN: the file has

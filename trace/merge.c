@@ -24,12 +24,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/system.h"
 #include "trace/fiber_table.h"
 #include "trace/id_set.h"
 
 #define NEVER         UINT64_MAX
-#define BEHIND        (UINT64_C(1) << 20) /* bytes that are given back at once */
 #define NEEDS_NOTHING FIBER_NONE
 
 /* The record's number among those of one fiber or object. */
@@ -42,7 +40,6 @@ struct need {
 struct cursor {
 	const struct trace_record *head; /* NULL at its end */
 	uint64_t index, count;
-	const char *kept;                    /* the pages before are given back */
 	struct need needs[TRACE_PLACES_MAX]; /* the last is the object's */
 };
 
@@ -70,10 +67,8 @@ struct trace_merge {
 
 static struct plan plan_of(const struct schema_event *event)
 {
-	struct plan plan = {.peer_number = (uint8_t)schema_peer_sequence(event)};
-	plan.object = strcmp(event->fields[PLACE_HIGH].type, "object") == 0 &&
-		      strcmp(event->fields[PLACE_LOW].type, "object_sequence") == 0;
-	return plan;
+	return (struct plan){.peer_number = (uint8_t)schema_peer_sequence(event),
+			     .object = schema_has_object(event)};
 }
 
 static bool has_peer(struct plan plan, const struct trace_record *record)
@@ -160,20 +155,6 @@ static void recycle(struct trace_merge *merge, uint32_t fiber)
 
 /* ---- cursors ---- */
 
-/* The mapped pages before the cursor are read again from the file if anybody asks. What
- * the reader has copied out of a ring is no mapping, and stays. */
-static void give_back(const struct trace_file *file, struct cursor *cursor)
-{
-	const char *here = (const char *)cursor->head;
-	const char *map = file->map;
-	size_t page = system_page_size();
-	if (here < map || here >= map + file->size)
-		return;
-	const char *start = map + (size_t)(cursor->kept - map) / page * page;
-	system_give_back(start, (size_t)(here - start) / page * page);
-	cursor->kept = here;
-}
-
 /* The cursor of `worker` has come to its `index`th record. */
 static void arrive(struct trace_merge *merge, uint32_t worker)
 {
@@ -196,8 +177,7 @@ static void arrive(struct trace_merge *merge, uint32_t worker)
 		cursor->needs[2] = (struct need){
 			find(merge, &merge->objects, (uint32_t)(head->value >> 32)),
 			(uint32_t)head->value};
-	if ((size_t)((const char *)head - cursor->kept) >= BEHIND)
-		give_back(merge->file, cursor);
+	trace_file_pass(merge->file, worker, cursor->index);
 }
 
 static bool is_met(const struct trace_merge *merge, uint32_t slot, struct need need)
@@ -315,6 +295,7 @@ static int each_place(struct trace_merge *merge,
 	for (uint32_t s = 0; s < trace_file_segments(merge->file); s++) {
 		const struct trace_record *records = trace_file_records(merge->file, s);
 		for (uint64_t i = 0; i < merge->file->heads[s]; i++) {
+			trace_file_pass(merge->file, s, i);
 			uint32_t count = list_places(merge->plans[records[i].type],
 						     &records[i], places);
 			for (uint32_t p = 0; p < count; p++) {
@@ -371,7 +352,6 @@ static void start(struct trace_merge *merge, uint32_t worker)
 	struct cursor *cursor = &merge->cursors[worker];
 	cursor->count = merge->file->heads[worker];
 	cursor->head = trace_file_records(merge->file, worker);
-	cursor->kept = (const char *)cursor->head;
 	arrive(merge, worker);
 	if (!cursor->head)
 		return;

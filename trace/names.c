@@ -231,28 +231,51 @@ static struct fiber_name *find(const struct names *names, uint32_t id)
 				: NULL;
 }
 
-/* Takes the name that a record gives. The last NAME of a fiber counts, and the first CREATE. */
+/* The name that a record gives, and to which fiber; "" if it gives none. */
+static const char *given(const struct trace_file *file,
+			 const struct trace_record *record, uint32_t *fiber)
+{
+	*fiber = record->type == TRACE_STATUS ? record->peer : record->fiber;
+	if (record->type == TRACE_CREATE || record->type == TRACE_STATUS)
+		return trace_file_string(file, record->value >> 32);
+	return record->type == TRACE_NAME
+		       ? trace_file_string(file, record->value & 0xFFFFFFFFu)
+		       : "";
+}
+
+/* Takes the name that a record gives. The last NAME of a fiber counts, and the first of the
+ * others. */
 static void name(struct names *names, const struct trace_record *record)
 {
-	struct fiber_name *fiber = find(names, record->fiber);
-	bool entry = record->type == TRACE_CREATE;
-	const char *text = trace_file_string(
-		names->file, entry ? record->value >> 32 : record->value & 0xFFFFFFFFu);
-	if (!fiber || !*text || (entry && *fiber->text))
+	uint32_t id;
+	const char *text = given(names->file, record, &id);
+	struct fiber_name *fiber = find(names, id);
+	if (!fiber || !*text || (record->type != TRACE_NAME && *fiber->text))
 		return;
 	text_escape(fiber->text, sizeof fiber->text, text);
 }
 
-/* The CREATE records fill only what no NAME record filled before. */
-static void name_all(struct names *names, uint8_t type)
+static void name_by(struct names *names, uint8_t type)
 {
 	const struct trace_file *file = names->file;
 	for (uint32_t s = 0; s < trace_file_segments(file); s++) {
 		const struct trace_record *records = trace_file_records(file, s);
-		for (uint64_t i = 0; i < file->heads[s]; i++)
+		for (uint64_t i = 0; i < file->heads[s]; i++) {
+			trace_file_pass(file, s, i);
 			if (records[i].type == type)
 				name(names, &records[i]);
+		}
 	}
+}
+
+/* A record fills in only what none of a kind before it has. STATUS tells of fibers that were
+ * created before the window. */
+static void name_all(struct names *names)
+{
+	name_by(names, TRACE_NAME);
+	name_by(names, TRACE_CREATE);
+	if (trace_file_is_window(names->file))
+		name_by(names, TRACE_STATUS);
 }
 
 static int by_text(const void *a, const void *b)
@@ -310,8 +333,7 @@ int names_open(struct names *names, const struct trace_file *file)
 	*names = (struct names){.file = file};
 	int error = list(names);
 	if (!error) {
-		name_all(names, TRACE_NAME);
-		name_all(names, TRACE_CREATE);
+		name_all(names);
 		name_the_rest(names);
 		error = tell_apart(names);
 	}
@@ -353,19 +375,17 @@ static void share(const struct names *names, uint32_t id, const char *text,
 			shared[i] = true;
 }
 
-/* The name that a record gives, if it gives one to a fiber that is not among the few. */
+/* The name that a record gives to a fiber that is not among the few. */
 static void share_record(const struct names *names, const struct trace_record *record,
 			 bool *shared)
 {
-	bool entry = record->type == TRACE_CREATE;
+	uint32_t fiber;
+	const char *given_text = given(names->file, record, &fiber);
 	char text[NAME_SIZE];
-	if ((!entry && record->type != TRACE_NAME) || names_get(names, record->fiber))
+	if (!*given_text || names_get(names, fiber))
 		return;
-	text_escape(
-		text, sizeof text,
-		trace_file_string(names->file, entry ? record->value >> 32
-						     : record->value & 0xFFFFFFFFu));
-	share(names, record->fiber, text, shared);
+	text_escape(text, sizeof text, given_text);
+	share(names, fiber, text, shared);
 }
 
 static int tell_few_apart(struct names *names)
@@ -378,8 +398,10 @@ static int tell_few_apart(struct names *names)
 		share(names, names->fibers[i].id, names->fibers[i].text, shared);
 	for (uint32_t s = 0; s < trace_file_segments(file); s++) {
 		const struct trace_record *records = trace_file_records(file, s);
-		for (uint64_t i = 0; i < file->heads[s]; i++)
+		for (uint64_t i = 0; i < file->heads[s]; i++) {
+			trace_file_pass(file, s, i);
 			share_record(names, &records[i], shared);
+		}
 	}
 	for (size_t i = 0; i < names->count; i++)
 		if (shared[i])
@@ -394,8 +416,7 @@ int names_open_few(struct names *names, const struct trace_file *file, uint32_t 
 	*names = (struct names){.file = file};
 	int error = list_few(names, ids, count);
 	if (!error && names->count > 0) {
-		name_all(names, TRACE_NAME);
-		name_all(names, TRACE_CREATE);
+		name_all(names);
 		name_the_rest(names);
 		error = tell_few_apart(names);
 	}

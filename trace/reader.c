@@ -81,6 +81,7 @@ static int load_open(struct trace_file *file, struct live *live, int fd,
 		refuse(file, why, "try a copy on another disk", "cannot be read: %s",
 		       weft_strerror(error));
 	file->header = file->map;
+	file->mapped = live->mapped;
 	return error;
 }
 
@@ -539,6 +540,20 @@ const struct trace_record *trace_file_records(const struct trace_file *file,
 					      uint32_t index)
 {
 	return file->kept[index].records;
+}
+
+/* A copy of the file, or what was copied out of a ring, cannot be read again. */
+void trace_file_give_back(const struct trace_file *file, uint32_t segment,
+			  uint64_t index)
+{
+	const char *map = file->map;
+	const char *here = (const char *)(trace_file_records(file, segment) + index);
+	const char *start = here - TRACE_PASS_RECORDS * sizeof(struct trace_record);
+	size_t page = system_page_size();
+	if (!file->mapped || start < map || here >= map + file->size)
+		return;
+	start = map + (size_t)(start - map) / page * page;
+	system_give_back(start, (size_t)(here - start) / page * page);
 }
 
 uint32_t trace_file_workers(const struct trace_file *file)

@@ -31,6 +31,7 @@ struct trace_file {
 	const char *path; /* the caller's */
 	const void *map;
 	uint64_t size;
+	bool mapped; /* `map` is the file's own pages, not a copy of them */
 	const struct trace_header *header;
 	struct schema schema;
 	/* The kept records of each segment: how many, and the number of the first that is
@@ -62,6 +63,20 @@ const struct trace_segment_header *trace_file_segment(const struct trace_file *f
 /* The `index`th segment's kept records, file->heads[index] of them. */
 const struct trace_record *trace_file_records(const struct trace_file *file,
 					      uint32_t index);
+
+/* For a reader that goes through a segment from its start and has come to its record
+ * `index`: now and then gives the pages behind it back to the system, so that a long trace
+ * does not fill the memory. Records behind it may still be read; that costs the page again. */
+#define TRACE_PASS_RECORDS 8192u
+void trace_file_give_back(const struct trace_file *file, uint32_t segment,
+			  uint64_t index);
+
+static inline void trace_file_pass(const struct trace_file *file, uint32_t segment,
+				   uint64_t index)
+{
+	if (index % TRACE_PASS_RECORDS == 0 && index > 0)
+		trace_file_give_back(file, segment, index);
+}
 
 /* How many of the segments are workers'; segment i of these is worker i's. */
 uint32_t trace_file_workers(const struct trace_file *file);

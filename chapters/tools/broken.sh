@@ -12,7 +12,8 @@
 #                   signal SEGV     how the demo ends: a signal, "exit 3" or "timeout"
 #   why           one sentence for people
 #   knobs         perhaps: the demo's environment, a NAME=value on each line
-# The copy, its trace and what is said of it stay in build/chapter-N/broken-NAME/.
+# The copy, its trace, what is said of it, and a graph of what the checker found, slice.dot and
+# slice.svg, stay in build/chapter-N/broken-NAME/.
 set -eu
 # shellcheck source=chapters/tools/common.sh
 . "$(dirname "$0")/common.sh"
@@ -136,6 +137,17 @@ show_evidence() {
 	echo
 }
 
+# The records that the failures hang on, as a graph, and as a picture where dot is at hand.
+draw_slice() {
+	slice=$out/slice.dot
+	[ "$checked" = 1 ] || return 0
+	"$BUILD/weft-trace" check "$out/trace.weft" --dot="$slice" >"$out/check.txt" || true
+	[ -e "$slice" ] || return 0
+	! command -v dot >/dev/null || ! dot -Tsvg "$slice" -o "$out/slice.svg" ||
+		slice=$out/slice.svg
+	echo "the records that matter, drawn: $slice"
+}
+
 show_variant() {
 	select_variant "$1"
 	build_variant || exit 1
@@ -151,6 +163,7 @@ show_variant() {
 		show_what_happened
 	fi
 	[ "$checked" = none ] || echo "its trace: $out/trace.weft"
+	draw_slice
 	exit "$status"
 }
 

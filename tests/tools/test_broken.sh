@@ -21,6 +21,10 @@ expect 'a signal' 0 'caught as promised: signal ABRT' sh $script 1 crash
 that 'the trace of a crash is kept' grep -q begin "$out/broken-crash/trace.weft"
 expect 'an exit status' 0 'caught as promised: exit 3' sh $script 1 report
 expect 'an invariant' 0 'caught as promised: invariant 3' sh $script 1 invariant
+said 'where the graph of it is' "drawn: $out/broken-invariant/slice"
+that 'the graph is kept' grep -q fails "$out/broken-invariant/slice.dot"
+expect 'a bug that no invariant shows' 0 'caught as promised: exit 3' sh $script 1 report
+unsaid 'has no graph' 'drawn:'
 expect 'AddressSanitizer' 0 'caught as promised: asan heap-use-after-free' sh $script 1 freed
 
 expect 'a bug that does not show' 1 'expected signal SEGV, but' sh $script 1 harmless

@@ -1,5 +1,6 @@
 /* test_merge.c: one order of all workers, by sequences and not by the clock. */
 #include "tests/trace/support.h"
+#include "trace/knot.h"
 
 enum { STEPS_MAX = 64 };
 
@@ -140,6 +141,196 @@ Test(merge, a_newer_schema_names_the_peers_number)
 Test(merge, an_empty_trace_has_no_steps)
 {
 	expect_order("segment 0\n", "", 0);
+}
+
+/* ---- objects ---- */
+
+/* An event that speaks of an object, and one that belongs to two fibers and to one. */
+#define LOCK                                                                           \
+	"schema \"weft-events 1\"\n"                                                   \
+	"schema \"event\\t7\\tMARK\\tuser\\t\\tfiber:fiber\\t\\t\\t\\tsentence\"\n"    \
+	"schema \"event\\t70\\tLOCK\\tnew\\t\\tfiber:fiber\\t\\tmutex:object\\t"       \
+	"turn:object_sequence\\tsentence\"\n"
+
+Test(merge, an_objects_numbers_beat_the_clock)
+{
+	expect_order(LOCK "0 100 LOCK fiber=1 mutex=9 turn=2\n"
+			  "1 200 LOCK fiber=2 mutex=9 turn=1\n"
+			  "1 210 LOCK fiber=2 mutex=9 turn=3\n"
+			  "0 120 LOCK fiber=1 mutex=9 turn=4\n",
+		     "1:0 0:0 1:1 0:1", 2);
+}
+
+Test(merge, objects_and_fibers_are_counted_apart)
+{
+	expect_order(LOCK "0 10 LOCK fiber=1 mutex=1 turn=1\n"
+			  "0 20 MARK fiber=1\n"
+			  "0 30 LOCK fiber=2 mutex=2 turn=1\n"
+			  "0 40 LOCK fiber=1 mutex=2 turn=2\n",
+		     "0:0 0:1 0:2 0:3", 0);
+}
+
+Test(merge, no_object_has_no_numbers)
+{
+	expect_order(LOCK "0 10 LOCK fiber=1 mutex=0 turn=77\n0 20 MARK fiber=1\n",
+		     "0:0 0:1", 0);
+}
+
+/* ---- fibers that are gone ---- */
+
+Test(merge, after_its_recycling_a_fiber_has_no_numbers)
+{
+	expect_order("0 10 CREATE child=5\n"
+		     "0 20 RECYCLE fiber=5\n"
+		     "1 15 MARK fiber=5 .sequence=9\n"
+		     "1 30 MARK fiber=5 .sequence=3\n",
+		     "0:0 0:1 1:0 1:1", 1);
+}
+
+Test(merge, the_room_of_a_fiber_that_is_gone_is_another_ones)
+{
+	/* Worker 1 waits for 6 while 5 goes and 7 takes its room. */
+	expect_order("0 10 CREATE child=5\n"
+		     "1 11 MARK fiber=6 .sequence=2\n"
+		     "0 20 RECYCLE fiber=5\n"
+		     "0 30 CREATE child=7\n"
+		     "0 40 MARK fiber=6 .sequence=1\n"
+		     "0 50 MARK fiber=7\n",
+		     "0:0 0:1 0:2 0:3 1:0 0:4", 1);
+}
+
+/* ---- windows ---- */
+
+Test(merge, a_window_goes_on_with_the_smallest_number_it_has)
+{
+	/* Worker 1's clock is behind: only the numbers tell that its records come later. */
+	expect_order("segment 0 ring=1 head=100\nsegment 1 ring=1 head=50\n"
+		     "0 200 MARK fiber=5 .sequence=41\n"
+		     "0 210 MARK fiber=6 .sequence=1\n"
+		     "0 220 MARK fiber=5 .sequence=43\n"
+		     "1 200 MARK fiber=5 .sequence=42\n"
+		     "1 201 MARK fiber=6 .sequence=2\n"
+		     "1 202 MARK fiber=5 .sequence=44\n",
+		     "0:0 1:0 0:1 1:1 0:2 1:2", 2);
+}
+
+Test(merge, a_window_of_objects)
+{
+	expect_order(LOCK "segment 0 ring=1 head=100\n"
+			  "0 200 LOCK fiber=1 mutex=3 turn=8\n"
+			  "0 220 LOCK fiber=1 mutex=3 turn=9\n"
+			  "1 230 LOCK fiber=2 mutex=3 turn=7\n"
+			  "1 240 LOCK fiber=2 mutex=3 turn=10\n",
+		     "1:0 0:0 0:1 1:1", 2);
+}
+
+Test(merge, a_gap_in_a_window_is_forced)
+{
+	expect_order("segment 0 ring=1 head=100\n"
+		     "0 200 MARK fiber=5 .sequence=41\n"
+		     "0 220 MARK fiber=5 .sequence=43\n",
+		     "0:0 0:1!", 0);
+}
+
+/* ---- knots ---- */
+
+/* The knot of the trace of `text`, as "worker.index>worker.index" for each link, in
+ * `links`. */
+static enum trace_knot_kind tie(const char *text, char *links)
+{
+	static struct trace_knot knot;
+	struct trace_file file;
+	struct trace_message why;
+	struct trace_merge *merged;
+	struct trace_step step;
+	undump(text, in_directory("knot.weft"));
+	cr_assert_eq(trace_file_open(&file, in_directory("knot.weft"), &why), 0);
+	cr_assert_eq(trace_merge_open(&merged, &file), 0);
+	while (trace_merge_next(merged, &step))
+		;
+	cr_assert_eq(trace_knot_find(&knot, &file, trace_merge_stop(merged)), 0);
+	*links = '\0';
+	for (uint32_t i = 0; i < knot.count; i++)
+		sprintf(links + strlen(links), "%s%u.%u>%u.%u", i ? " " : "",
+			(unsigned)knot.links[i].wait.worker,
+			(unsigned)knot.links[i].wait.index,
+			(unsigned)knot.links[i].worker, (unsigned)knot.links[i].index);
+	trace_merge_close(merged);
+	trace_file_close(&file);
+	return knot.kind;
+}
+
+static void expect_cycle(const char *text, const char *expected)
+{
+	char links[256];
+	cr_assert_eq(tie(text, links), KNOT_CYCLE);
+	cr_assert_str_eq(links, expected);
+}
+
+Test(merge, no_knot_where_there_is_an_order)
+{
+	char links[256];
+	cr_assert_eq(tie("0 10 MARK fiber=1\n1 20 MARK fiber=1\n", links), KNOT_NONE);
+}
+
+Test(merge, a_knot_of_two_workers)
+{
+	expect_cycle("0 20 MARK fiber=1 .sequence=2\n"
+		     "0 30 MARK fiber=2 .sequence=1\n"
+		     "1 10 MARK fiber=2 .sequence=2\n"
+		     "1 40 MARK fiber=1 .sequence=1\n",
+		     "0.0>1.1 1.0>0.1");
+}
+
+#define THREE                                                                          \
+	"0 10 MARK fiber=9\n0 20 MARK fiber=1 .sequence=2\n"                           \
+	"0 30 MARK fiber=8\n0 40 MARK fiber=3 .sequence=1\n"                           \
+	"1 10 MARK fiber=2 .sequence=2\n1 15 MARK fiber=1 .sequence=1\n"               \
+	"2 10 MARK fiber=3 .sequence=2\n2 15 MARK fiber=2 .sequence=1\n"
+
+Test(merge, a_knot_of_three_workers)
+{
+	expect_cycle(THREE, "0.1>1.1 1.0>2.1 2.0>0.3");
+}
+
+Test(merge, the_shortest_knot_is_the_one_that_is_told)
+{
+	/* Workers 3 and 4 wait for each other, which is shorter. */
+	expect_cycle(THREE "3 10 MARK fiber=5 .sequence=2\n"
+			   "3 20 MARK fiber=6 .sequence=1\n"
+			   "4 10 MARK fiber=6 .sequence=2\n"
+			   "4 20 MARK fiber=5 .sequence=1\n",
+		     "3.0>4.1 4.0>3.1");
+}
+
+Test(merge, a_knot_of_objects)
+{
+	expect_cycle(LOCK "0 10 LOCK fiber=1 mutex=5 turn=2\n"
+			  "0 20 LOCK fiber=1 mutex=6 turn=1\n"
+			  "1 10 LOCK fiber=2 mutex=6 turn=2\n"
+			  "1 20 LOCK fiber=2 mutex=5 turn=1\n",
+		     "0.0>1.1 1.0>0.1");
+}
+
+Test(merge, a_worker_can_tie_itself)
+{
+	expect_cycle("0 10 MARK fiber=1 .sequence=2\n0 20 MARK fiber=1 .sequence=1\n",
+		     "0.0>0.1");
+}
+
+Test(merge, a_number_that_is_missing_or_there_twice)
+{
+	char links[256];
+	cr_assert_eq(tie("0 10 MARK fiber=1\n0 20 MARK fiber=1 .sequence=5\n"
+			 "1 50 MARK fiber=2\n",
+			 links),
+		     KNOT_MISSING);
+	cr_assert_eq(strncmp(links, "0.1>", 4), 0, "%s", links);
+	cr_assert_eq(tie("0 10 MARK fiber=1\n0 20 MARK fiber=1 .sequence=2\n"
+			 "1 50 MARK fiber=1 .sequence=2\n",
+			 links),
+		     KNOT_TWICE);
+	cr_assert_str_eq(links, "1.0>0.1");
 }
 
 Test(merge, many_fibers_and_workers)

@@ -13,8 +13,8 @@
  * fiber has ten records: a worker creates it and makes it ready, and another one runs it,
  * some hundred fibers later, to its end. So the workers' orders hang together all along.
  *
- * `check_bench EVENTS` takes another number of events; `check_bench EVENTS PATH` only
- * makes the trace PATH, on 2 workers.
+ * `check_bench EVENTS` takes another number of events; `check_bench EVENTS PATH
+ * WORKERS` only makes the trace PATH.
  *
  * Output: tab-separated, one header line. A dash stands where there is no number. */
 #include <stdio.h>
@@ -119,7 +119,7 @@ static void make_trace(const char *path, uint32_t events, uint32_t workers)
 	struct making making = {.workers = workers};
 	uint32_t fibers = events / EVENTS_A_FIBER;
 	struct trace_options options = {.path = path,
-					.segments = workers,
+					.workers = workers,
 					.records = events / workers +
 						   EVENTS_A_FIBER * ALIVE};
 	if (trace_open(&making.trace, &options, &why) < 0)
@@ -288,8 +288,11 @@ int main(int count, char **arguments)
 		events = (uint32_t)strtoul(arguments[1], NULL, 10);
 	if (events < EVENTS_A_FIBER)
 		die("a number of events, at least ten, is needed");
-	if (count > 2) {
-		make_trace(arguments[2], events, 2);
+	if (count > 3) {
+		workers_made = (uint32_t)strtoul(arguments[3], NULL, 10);
+		if (workers_made < 2 || workers_made > WORKERS_MAX)
+			die("2 to 8 workers are needed");
+		make_it(arguments[2]);
 		return 0;
 	}
 	puts("name\tnanoseconds\tratio_to_limit\tratio_to_goal\tnote");
