@@ -60,7 +60,7 @@ int command_fxt(const struct trace_file *file, const char *path,
 int command_json(const struct trace_file *file, const char *path,
 		 struct trace_message *why);
 
-#define JSON_RECORDS_MAX 250000u /* some 100 MB of JSON */
+#define JSON_RECORDS_MAX 250000u /* some 75 MB of JSON */
 
 /* The generated part of FORMAT.md: the tables of events and choices, from events.def.
  */

@@ -47,14 +47,14 @@ struct slice {
 	const char *why; /* what ended it */
 };
 
-/* Numbers that grow as long as the trace. */
-struct growing {
+/* Both are filled in the first pass and read in the second, which counts alike. */
+struct slices {
 	struct slice *slices;
-	size_t count, room; /* count: begun so far in this pass */
+	size_t count, room; /* count: those begun so far in this pass */
 };
 
 struct wakes {
-	bool *runs; /* whether the fiber runs after its nth READY and before the next */
+	bool *runs; /* whether the fiber runs after this READY and before its next one */
 	size_t count, room;
 };
 
@@ -63,7 +63,7 @@ struct json {
 	bool writes; /* the second pass */
 	bool first;  /* no event is written yet */
 	int error;
-	struct growing slices;
+	struct slices slices;
 	struct wakes wakes;
 	size_t *open;    /* by track: the slice of its state, or NO_SLICE */
 	size_t *pending; /* by track: 1 + its last READY that it has not run after */
@@ -202,7 +202,7 @@ static void *grow(struct json *json, void *numbers, size_t *room, size_t size)
 
 static bool room_for_slice(struct json *json)
 {
-	struct growing *slices = &json->slices;
+	struct slices *slices = &json->slices;
 	if (slices->count == slices->room)
 		slices->slices = grow(json, slices->slices, &slices->room,
 				      sizeof *slices->slices);
@@ -560,9 +560,7 @@ static void close_json(struct json *json)
 
 static int refuse(const struct trace_file *file, struct trace_message *why)
 {
-	uint64_t records = 0;
-	for (uint32_t i = 0; i < trace_file_segments(file); i++)
-		records += file->heads[i];
+	uint64_t records = moments_records(file);
 	if (records <= JSON_RECORDS_MAX)
 		return 0;
 	snprintf(why->text, sizeof why->text,

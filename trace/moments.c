@@ -282,14 +282,19 @@ void moments_arguments(const struct moments *moments, const struct trace_step *s
 		    0);
 }
 
-void moments_facts(const struct moments *moments, struct moment_fact *facts)
+uint64_t moments_records(const struct trace_file *file)
 {
-	const struct trace_file *file = moments->file;
 	uint64_t records = 0;
 	for (uint32_t i = 0; i < trace_file_segments(file); i++)
 		records += file->heads[i];
+	return records;
+}
+
+void moments_facts(const struct moments *moments, struct moment_fact *facts)
+{
+	const struct trace_file *file = moments->file;
 	facts[0] = (struct moment_fact){"process", file->header->pid};
-	facts[1] = (struct moment_fact){"records", records};
+	facts[1] = (struct moment_fact){"records", moments_records(file)};
 	facts[2] = (struct moment_fact){"records_lost", trace_file_dropped(file)};
 	facts[3] = (struct moment_fact){"strings_lost",
 					load_relaxed(&file->header->lost_strings)};

@@ -118,6 +118,9 @@ void moments_arguments(const struct moments *moments, const struct trace_step *s
  * what only the tools need. */
 bool moments_is_instant(const struct moments *moments, const struct moment *moment);
 
+/* How many records the trace holds. */
+uint64_t moments_records(const struct trace_file *file);
+
 /* What an export says of itself and its trace, for its metadata. */
 struct moment_fact {
 	const char *name;

@@ -55,6 +55,13 @@ def newer_text() -> str:
 
 
 class Exports(Files):
+    def assert_same(self, found: list, expected: list) -> None:
+        """assertEqual for long lists: names the first difference, and takes no time."""
+        for at, (left, right) in enumerate(zip(found, expected)):
+            if left != right:
+                self.fail(f"number {at} is {left} and should be {right}")
+        self.assertEqual(len(found), len(expected))
+
     def undump(self, text: str, name: str = "made") -> Path:
         source, path = self.directory / f"{name}.txt", self.directory / f"{name}.weft"
         source.write_text(text)

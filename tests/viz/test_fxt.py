@@ -30,7 +30,7 @@ class Checked(Exports):
     def check_form(self, fxt: Fxt) -> None:
         self.assertEqual((fxt.provider, fxt.ticks_per_second), ("weft-trace", 10**9))
         times = [r.ns for r in fxt.records if not isinstance(r, Object)]
-        self.assertEqual(times, sorted(times), "time goes back")
+        self.assert_same(times, sorted(times))
         self.check_objects(fxt)
         depth: Counter[int] = Counter()
         for event in fxt.of(Event):
@@ -59,7 +59,7 @@ class Checked(Exports):
     def check_content(self, fxt: Fxt, expected: Expected, counted: dict[str, int]) -> None:
         self.check_switches(fxt, expected)
         wakes = [(w.ns, w.cpu, w.thread) for w in fxt.of(Wakeup)]
-        self.assertEqual(wakes, [wake[:3] for wake in expected.wakes])
+        self.assert_same(wakes, [wake[:3] for wake in expected.wakes])
         for wake, (_, _, _, waker) in zip(fxt.of(Wakeup), expected.wakes):
             if waker:
                 self.assertEqual(wake.arguments["waker"], waker)
@@ -81,7 +81,7 @@ class Checked(Exports):
                 ordinary.append((s.ns, s.cpu, s.outgoing, s.incoming, reason, s.state))
             self.check_weight(s, "outgoing_weight", s.outgoing)
             self.check_weight(s, "incoming_weight", s.incoming)
-        self.assertEqual(ordinary, [
+        self.assert_same(ordinary, [
             (s.ns, s.worker, s.previous, s.following, s.reason,
              STATES.get(s.reason, fxt_reader.BLOCKED)) for s in expected.switches])
         self.assertEqual(special["worker starts"], expected.starts)
@@ -96,18 +96,18 @@ class Checked(Exports):
         events = fxt.of(Event)
         spans = [(e.ns, e.thread, "B" if e.kind == BEGIN else "E", e.name) for e in events
                  if e.kind in (BEGIN, END)]
-        self.assertEqual(spans, expected.spans)
+        self.assert_same(spans, expected.spans)
         instants = [e for e in events if e.kind == INSTANT]
         marks = [(e.ns, e.thread, e.name, e.arguments["number"]) for e in instants
                  if "number" in e.arguments]
-        self.assertEqual(marks, expected.marks)
-        self.assertEqual([(e.ns, e.name) for e in instants
+        self.assert_same(marks, expected.marks)
+        self.assert_same([(e.ns, e.name) for e in instants
                           if "number" not in e.arguments and e.name != ABOUT],
                          expected.instants)
 
     def check_counts(self, fxt: Fxt, expected: Expected, counted: dict[str, int]) -> None:
         counters = [e for e in fxt.of(Event) if e.kind == COUNTER and e.name == "fibers"]
-        self.assertEqual([(c.ns, c.arguments["live"], c.arguments["ready"]) for c in counters],
+        self.assert_same([(c.ns, c.arguments["live"], c.arguments["ready"]) for c in counters],
                          expected.counts)
         named = Counter(r.name for r in fxt.of(Event) if r.kind == BEGIN)
         self.assertEqual(named.total(), counted["spans"])

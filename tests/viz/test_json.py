@@ -54,7 +54,7 @@ class Checked(Exports):
         self.assertEqual(len(named), len(chrome.of("M")))
         timed = [e for e in chrome.events if e["ph"] != "M"]
         times = [ns(e) for e in timed]
-        self.assertEqual(times, sorted(times), "time goes back")
+        self.assert_same(times, sorted(times))
         for event in timed:
             self.assertIn(event["ph"], set("XBEisfC"))
             self.assertIn(("process_name", event["pid"], 0), named)
@@ -85,13 +85,13 @@ class Checked(Exports):
         ends = {e["id"]: e for e in chrome.of("f")}
         self.assertEqual(len(starts), len(chrome.of("s")))
         self.assertEqual(set(starts), set(ends))
+        runs = {(x["pid"], x["tid"], ns(x)) for x in chrome.of("X") if x["name"] == "running"}
         for number, end in ends.items():
             start = starts[number]
             self.assertGreaterEqual(ns(end), ns(start))
             self.assertEqual((end["name"], end["cat"], end["bp"]),
                              (start["name"], start["cat"], "e"))
-            self.assertIn((end["pid"], end["tid"], ns(end), "running"),
-                          {(x["pid"], x["tid"], ns(x), x["name"]) for x in chrome.of("X")})
+            self.assertIn((end["pid"], end["tid"], ns(end)), runs)
 
     def check_content(self, chrome: Chrome, expected: Expected, counted: dict[str, int]) -> None:
         self.check_lanes(chrome, expected)
@@ -103,12 +103,12 @@ class Checked(Exports):
         self.assertEqual(Counter(spans), Counter(expected.spans + closed))
         marks = [(ns(e), e["tid"], e["name"], e["args"]["number"]) for e in chrome.of("i")
                  if "number" in e["args"]]
-        self.assertEqual(marks, expected.marks)
-        self.assertEqual([(ns(e), e["name"]) for e in chrome.of("i")
+        self.assert_same(marks, expected.marks)
+        self.assert_same([(ns(e), e["name"]) for e in chrome.of("i")
                           if "number" not in e["args"]], expected.instants)
         counters = [(ns(e), e["args"]["live"], e["args"]["ready"]) for e in chrome.of("C")
                     if e["name"] == "fibers"]
-        self.assertEqual(counters, expected.counts)
+        self.assert_same(counters, expected.counts)
         about = chrome.document["otherData"]
         self.assertEqual([about[k] for k in ("records", "records_lost", "closed",
                                              "ticks_repaired", "spans_without_end")],
