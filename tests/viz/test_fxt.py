@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import resource
+import subprocess
 import unittest
 from collections import Counter, defaultdict
 from pathlib import Path
 
 import fxt_reader
-from expected import Expected, expect, facts, weft_trace
+from expected import TOOL, Expected, expect, facts, weft_trace
 from exports import Exports, newer_text
 from fxt_reader import BEGIN, COUNTER, END, INSTANT, Event, Fxt, Object, Switch, Wakeup
 from trace_writer import (IDLE, IDLE_FIBER, MARK, PARK, SPAN_BEGIN, SPAN_END, YIELD, Writer,
@@ -323,6 +325,19 @@ class Complaints(Checked):
         path = self.trace(pingpong())
         self.assertIn("no space left", self.complain(path, "/dev/full"))
         self.assertTrue(Path("/dev/full").is_char_device())
+
+    def test_a_disk_that_fills_up_leaves_the_older_export_alone(self) -> None:
+        path, out = self.trace(pingpong()), self.directory / "out"
+        for form in ("fxt", "json"):
+            out.write_bytes(b"older")
+            run = subprocess.run([TOOL, form, path, out], capture_output=True, text=True,
+                                 check=False, restore_signals=False,  # SIGXFSZ stays ignored
+                                 preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE,
+                                                                       (1000, 1000)))
+            self.assert_one_line(run, 3, "file too large", "choose a path with room")
+            self.assertEqual(out.read_bytes(), b"older")
+            self.assertEqual(sorted(p.name for p in self.directory.iterdir()),
+                             ["a.weft", "out"])
 
     def test_an_older_export_is_replaced_through_a_link(self) -> None:
         path, older = self.trace(pingpong()), self.directory / "older.fxt"
