@@ -124,9 +124,11 @@ golden: all $(BUILD)/run
 # A harness is tests/fuzz/fuzz_NAME.c. fuzz.sh builds them in folders of their own, each with its
 # compiler and flags: with libFuzzer to look for something new, with replay.c for the corpus.
 FUZZERS      := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
-FUZZ_SOURCES := tests/fuzz/memory.c tests/fuzz/use.c $(TOOL_SOURCES)
-FUZZ_WRAPS   := open create remove file_size reserve truncate close map_shared map_private unmap
-FUZZ_LINK     = $(CC) $(CFLAGS_ALL) $^ $(LIBRARIES) $(FUZZ_WRAPS:%=-Wl,--wrap=system_%) -o $@
+FUZZ_SOURCES := tests/fuzz/memory.c tests/fuzz/use.c tests/fuzz/exports.c $(TOOL_SOURCES)
+FUZZ_WRAPS   := $(addprefix system_,open create remove file_size reserve truncate close read_at \
+                map_shared map_private map_anonymous unmap give_back) \
+                $(addprefix output_,open write print finish)
+FUZZ_LINK     = $(CC) $(CFLAGS_ALL) $^ $(LIBRARIES) $(FUZZ_WRAPS:%=-Wl,--wrap=%) -o $@
 
 $(BUILD)/fuzz-%: $(BUILD)/obj/tests/fuzz/fuzz_%.c.o $(call objects,$(FUZZ_SOURCES)) $(BUILD)/libweft.a
 	$(FUZZ_LINK) -fsanitize=fuzzer

@@ -65,6 +65,18 @@ const char *rules_help(void);
  * failure, with the number of the bad line. */
 int command_undump(FILE *text, const char *path, struct trace_message *why);
 
+/* Writes the file `path` in Fuchsia's trace format, for Perfetto. One line in `why` on
+ * failure; then no file is left half written. */
+int command_fxt(const struct trace_file *file, const char *path,
+		struct trace_message *why);
+
+/* As command_fxt, in Chrome's trace event format; refuses a trace of more than
+ * JSON_RECORDS_MAX records. */
+int command_json(const struct trace_file *file, const char *path,
+		 struct trace_message *why);
+
+#define JSON_RECORDS_MAX 250000u /* some 75 MB of JSON */
+
 /* The generated part of FORMAT.md: the tables of events and choices, from events.def.
  */
 int command_format(FILE *out);

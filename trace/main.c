@@ -110,6 +110,26 @@ static int use_rules(const struct trace_file *file, struct request *request)
 	return command_rules(file, request->operands + 1, request->count - 1, stdout);
 }
 
+/* What an exporter returns; the complaint is made here. */
+static int exported(int code, const struct trace_message *why)
+{
+	if (code != EXIT_HOLDS)
+		complain("%s", why->text);
+	return code;
+}
+
+static int use_fxt(const struct trace_file *file, struct request *request)
+{
+	struct trace_message why;
+	return exported(command_fxt(file, request->operands[1], &why), &why);
+}
+
+static int use_json(const struct trace_file *file, struct request *request)
+{
+	struct trace_message why;
+	return exported(command_json(file, request->operands[1], &why), &why);
+}
+
 static int run_check(struct request *request)
 {
 	return with_file(request, use_check);
@@ -138,6 +158,16 @@ static int run_facts(struct request *request)
 static int run_rules(struct request *request)
 {
 	return with_file(request, use_rules);
+}
+
+static int run_fxt(struct request *request)
+{
+	return with_file(request, use_fxt);
+}
+
+static int run_json(struct request *request)
+{
+	return with_file(request, use_json);
 }
 
 /* Its file is written, not read, so it does not go through with_file. */
@@ -179,6 +209,10 @@ static const struct command commands[] = {
 	{"facts", "FILE", "count: one name and number a line", 1, 1, run_facts},
 	{"rules", "FILE RULE...", "test rules; see help rules", 2, OPERANDS_MAX,
 	 run_rules},
+	{"fxt", "FILE OUT.fxt", "write it for Perfetto: Fuchsia's trace format", 2, 2,
+	 run_fxt},
+	{"json", "FILE OUT.json", "write a small one as Chrome's trace events", 2, 2,
+	 run_json},
 	{"dump", "FILE", "write the trace as text", 1, 1, run_dump},
 	{"undump", "TEXT OUT", "make a trace from such a text; - is standard input", 2,
 	 2, run_undump},

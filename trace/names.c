@@ -9,9 +9,7 @@
 
 /* ---- text that is safe to show ---- */
 
-/* Reads one character of UTF-8. Returns its length, or 0 for bytes that are none: a
- * stray or missing continuation, a form longer than needed, a surrogate. */
-static size_t decode(const char *text, uint32_t *point)
+size_t text_decode(const char *text, uint32_t *point)
 {
 	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
 	unsigned char first = (unsigned char)*text;
@@ -79,7 +77,7 @@ static size_t columns_of(uint32_t point)
 static size_t show(char *shown, const char *text)
 {
 	uint32_t point;
-	size_t length = decode(text, &point);
+	size_t length = text_decode(text, &point);
 	if (length > 0 && !hidden(point)) {
 		memcpy(shown, text, length);
 		shown[length] = '\0';
@@ -122,7 +120,7 @@ size_t text_columns(const char *text)
 {
 	uint32_t point;
 	size_t columns = 0, length;
-	for (; *text && (length = decode(text, &point)) > 0; text += length)
+	for (; *text && (length = text_decode(text, &point)) > 0; text += length)
 		columns += columns_of(point);
 	return columns;
 }
@@ -150,7 +148,7 @@ void text_fit(char *to, size_t size, const char *text, size_t columns, bool unic
 	bool cut = false;
 	uint32_t point;
 	*to = '\0';
-	for (; *text && (length = decode(text, &point)) > 0; text += length) {
+	for (; *text && (length = text_decode(text, &point)) > 0; text += length) {
 		size_t next = at + columns_of(point);
 		if (next <= head || at >= tail)
 			append(to, size, text, length, point, unicode);

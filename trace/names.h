@@ -64,6 +64,10 @@ void names_tell(const struct names *names, const struct trace_step *step, FILE *
 /* Writes "1 switch" or "3 switches". */
 void names_count(FILE *out, uint64_t count, const char *one, const char *many);
 
+/* Reads one character of UTF-8. Returns its length, or 0 for bytes that are none: a
+ * stray or missing continuation, a form longer than needed, a surrogate. */
+size_t text_decode(const char *text, uint32_t *point);
+
 /* Copies `text` into to[size]. A byte that is not part of a visible character becomes
  * \xNN; what does not fit ends in "...". */
 void text_escape(char *to, size_t size, const char *text);

@@ -86,6 +86,8 @@ show_pictures() {
 	else
 		echo "The whole story is in $out/story.txt."
 	fi
+	"$BUILD/weft-trace" fxt "$out/trace.weft" "$out/trace.fxt" || return 1
+	echo "$out/trace.fxt opens in ui.perfetto.dev"
 	return "$drawn"
 }
 

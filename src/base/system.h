@@ -15,6 +15,13 @@ int system_create(const char *path);
 
 int system_remove(const char *path);
 
+/* Opens `path`, which is there, for writing, close-on-exec. */
+int system_open_to_write(const char *path);
+
+/* Makes `to` the name of the file `from`, in one step: whoever opens `to` finds what it
+ * was before or all of the new file. */
+int system_rename(const char *from, const char *to);
+
 /* Opens `path` for reading, close-on-exec. */
 int system_open(const char *path);
 

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -22,6 +23,17 @@ int system_create(const char *path)
 int system_remove(const char *path)
 {
 	return unlink(path) < 0 ? -errno : 0;
+}
+
+int system_open_to_write(const char *path)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+int system_rename(const char *from, const char *to)
+{
+	return rename(from, to) < 0 ? -errno : 0;
 }
 
 int system_open(const char *path)

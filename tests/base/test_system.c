@@ -44,6 +44,29 @@ Test(system, errors_of_opening)
 	cr_assert_eq(system_open("/dev/null/file"), -ENOTDIR);
 }
 
+Test(system, a_rename_replaces_in_one_step)
+{
+	char from[64], to[64], missing[80];
+	snprintf(from, sizeof from, "/tmp/weft-from-%u", (unsigned)system_process_id());
+	snprintf(to, sizeof to, "/tmp/weft-to-%u", (unsigned)system_process_id());
+	snprintf(missing, sizeof missing, "%s/none", to);
+	int fd = system_create(from), older = system_create(to);
+	cr_assert_geq(fd, 0);
+	cr_assert_geq(older, 0);
+	cr_assert_eq(system_write_all(fd, "new", 3), 0);
+	cr_assert_eq(system_rename(from, to), 0);
+	cr_assert_eq(system_open_to_write(from), -ENOENT);
+	int now = system_open_to_write(to);
+	cr_assert_geq(now, 0);
+	cr_assert_eq(size_of(now), 3);
+	cr_assert_eq(system_rename(from, to), -ENOENT);
+	cr_assert_eq(system_rename(to, missing), -ENOTDIR);
+	cr_assert_eq(system_close(now), 0);
+	cr_assert_eq(system_close(older), 0);
+	cr_assert_eq(system_close(fd), 0);
+	cr_assert_eq(system_remove(to), 0);
+}
+
 Test(system, descriptors_close_on_exec)
 {
 	int fd = open_scratch();

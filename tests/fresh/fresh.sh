@@ -57,7 +57,7 @@ test ! -e build/chapter-1/switches.svg
 make -s clean
 seconds 'make chapter-1' make chapter-1
 seconds 'make chapter-1, again' make chapter-1
-for made in index.html switches.svg stacks.svg workers.svg fibers.svg trace.weft story.txt; do
+for made in index.html switches.svg stacks.svg workers.svg fibers.svg trace.weft trace.fxt story.txt; do
 	test -s "build/chapter-1/$made" || { echo "fresh: no $made"; exit 1; }
 done
 seconds 'make test' make test

@@ -21,6 +21,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct trace_file;
+
 /* libFuzzer's entry points. The first is every harness's; the others as it needs them. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerInitialize(int *count, char ***words);
@@ -64,6 +66,11 @@ const uint8_t *memory_read(const char *path, size_t *size);
 /* Opens the trace `path` and asks every command about it. Returns the code of check,
  * or EXIT_UNREADABLE for a file that is refused. */
 int fuzz_use(const char *path);
+
+/* Asks the exports about an open trace, and reads what they write. exports.c */
+void fuzz_exports(const struct trace_file *trace);
+
+#define FUZZ_OUTPUT_MOST (UINT64_C(1) << 26) /* bytes that an answer may take */
 
 /* Makes the trace `path` of text, and returns command_undump's code. What was made must
  * be readable, and must come out the same by dump and undump. */

@@ -115,6 +115,8 @@ static void repair_header(struct trace_header *header, size_t size,
 		header->record_size = sizeof(struct trace_record);
 	if (repairs(random) && header->segments > 4)
 		header->segments = 1 + header->segments % 4;
+	if (repairs(random) && header->workers > header->segments)
+		header->workers = header->segments;
 	repair_region(&header->schema, size, random);
 	repair_region(&header->sites, size, random);
 	repair_region(&header->strings, size, random);
@@ -136,9 +138,14 @@ static void repair_segment(uint8_t *data, size_t size, uint64_t offset, uint16_t
 		segment.magic = TRACE_SEGMENT_MAGIC;
 	if (repairs(random))
 		segment.index = index;
+	if (repairs(random))
+		segment.flags &= TRACE_RING;
+	if (repairs(random) && segment.role > TRACE_FOREIGN)
+		segment.role = TRACE_WORKER;
 	if (repairs(random) && segment.capacity > room)
 		segment.capacity = room;
-	if (repairs(random) && segment.head > segment.capacity && segment.flags == 0)
+	if (repairs(random) && segment.head > segment.capacity &&
+	    !(segment.flags & TRACE_RING))
 		segment.head = segment.capacity;
 	memcpy(data + offset, &segment, sizeof segment);
 }

@@ -1,7 +1,8 @@
 /* fuzz_records.c: the input is what happened; the harness writes a sound trace of it.
  *
- * So every input reaches the checker, the story and the lanes. The first two bytes say
- * how many segments there are and how they ended. Then come records of eight bytes:
+ * So every input reaches the checker, the story and the lanes. The first three bytes say
+ * how many segments there are, whose they are, how they ended, and whether they are rings
+ * and how large. Then come records of eight bytes:
  *
  *   0  type: below 200 one of the known ones, else as it is
  *   1  arg, three bits; segment, two; then a bit each: the sequences are given and not
@@ -9,16 +10,40 @@
  *   2  fiber    3  peer: below 16 a fiber, then a worker's own context
  *   4  high, as two bytes     6  low, or the sequence that is given     7  ticks
  *
- * Sequences that are counted are dense for each fiber, as the runtime writes them. */
+ * Sequences that are counted are dense for each fiber and each object, as the runtime
+ * writes them. */
 #include <string.h>
 
 #include "tests/fuzz/fuzz.h"
 #include "trace/reader.h"
 
+#define START        3
 #define STEP         8
 #define RECORDS_MOST 96
 #define KNOWN_TYPES  20
 #define IDS          20 /* fibers 0 to 15, then workers' own contexts */
+#define OBJECTS      4
+
+/* Two events of objects, behind those of the tools' own schema. */
+#define LOCK   17
+#define UNLOCK 18
+static const char more_events[] =
+	"event\t17\tLOCK\tsync\t\towner:fiber\t\tlock:object\tuse:object_sequence\tgot "
+	"it\n"
+	"event\t18\tUNLOCK\tsync\t\towner:fiber\tnext:fiber\tlock:object\t"
+	"use:object_sequence\tgave it\n";
+
+/* The second byte of the input. */
+enum ending {
+	KILLED = 1,
+	LOST = 2,
+	SPARE = 4,
+	FAST_CLOCK = 8,
+	NAMES_LOST = 16,
+	RING = 32,
+	OBJECT_EVENTS = 64,
+	CYCLES = 128
+};
 
 /* What a program may call things; a reader has to survive all of it. */
 static const char strings[] =
@@ -35,9 +60,10 @@ struct segment_plan {
 };
 
 static struct plan {
-	uint32_t segments;
-	uint8_t ending; /* the second byte of the input */
-	uint32_t last[IDS];
+	uint32_t segments, workers, role;
+	uint8_t ending;
+	uint64_t capacity; /* of a ring */
+	uint32_t last[IDS], last_use[OBJECTS];
 	uint64_t tick;
 	struct segment_plan parts[4];
 } plan;
@@ -61,6 +87,8 @@ static uint64_t value_of(const uint8_t *step, uint8_t type)
 		high %= sizeof strings;
 	if (has_text_below(type))
 		low %= sizeof strings;
+	if (type == LOCK || type == UNLOCK)
+		high %= OBJECTS;
 	return (uint64_t)high << 32 | low;
 }
 
@@ -74,9 +102,11 @@ static void number(struct trace_record *record, uint8_t fiber, uint8_t peer,
 	}
 	if (record->fiber)
 		record->fiber_sequence = ++plan.last[fiber];
+	uint64_t high = record->value & ~UINT64_C(0xFFFFFFFF);
 	if (record->type == TRACE_SWITCH && record->peer && peer != fiber)
-		record->value =
-			(record->value & ~UINT64_C(0xFFFFFFFF)) | ++plan.last[peer];
+		record->value = high | ++plan.last[peer];
+	if (record->type == LOCK || record->type == UNLOCK)
+		record->value = high | ++plan.last_use[high >> 32];
 }
 
 static void add_record(const uint8_t *step)
@@ -101,9 +131,15 @@ static void read_plan(const uint8_t *data, size_t size)
 {
 	memset(&plan, 0, sizeof plan);
 	plan.tick = 1000;
-	plan.segments = 1 + (size > 0 ? data[0] & 3 : 0);
-	plan.ending = size > 1 ? data[1] : 0;
-	for (size_t at = 2, i = 0; at + STEP <= size && i < RECORDS_MOST;
+	plan.segments = 1;
+	if (size < START)
+		return;
+	plan.segments += data[0] & 3;
+	plan.workers = (data[0] >> 2 & 3) % (plan.segments + 1);
+	plan.role = data[0] & 16 ? TRACE_HELPER : TRACE_FOREIGN;
+	plan.ending = data[1];
+	plan.capacity = 1 + data[2] % RECORDS_MOST;
+	for (size_t at = START, i = 0; at + STEP <= size && i < RECORDS_MOST;
 	     at += STEP, i++)
 		add_record(data + at);
 }
@@ -123,23 +159,47 @@ static size_t put(size_t at, const void *bytes, size_t size)
 	return round_up(at + size);
 }
 
+/* Record n lies in slot n % capacity; only in a ring is there less room than records. */
+static size_t put_records(size_t at, const struct segment_plan *part, uint64_t capacity)
+{
+	for (size_t n = 0; n < part->count; n++)
+		(void)put(at + n % capacity * sizeof part->records[n],
+			  &part->records[n], sizeof part->records[n]);
+	return round_up(at + capacity * sizeof part->records[0]);
+}
+
 static size_t write_segment(size_t at, uint16_t index)
 {
 	const struct segment_plan *part = &plan.parts[index];
+	bool worker = plan.workers == 0 || index < plan.workers;
+	bool ring = plan.ending & RING;
 	struct trace_segment_header segment = {
 		.magic = TRACE_SEGMENT_MAGIC,
 		.index = index,
+		.flags = ring ? TRACE_RING : 0,
 		.head = part->count,
-		.dropped = plan.ending >> 1 & 1,
-		.capacity = part->count + (plan.ending >> 2 & 1),
+		.dropped = plan.ending & LOST ? 1 : 0,
+		.capacity = ring ? plan.capacity
+				 : part->count + (plan.ending & SPARE ? 1 : 0),
 		.os_thread = 100u + index,
-		.clean_close = !(plan.ending & 1),
-		.claimed = 1,
+		.clean_close = !(plan.ending & KILLED),
+		.claimed = worker || part->count > 0,
+		.role = worker ? TRACE_WORKER : plan.role,
 	};
 	(void)put(at, &segment, sizeof segment);
-	size_t records = at + sizeof segment;
-	(void)put(records, part->records, part->count * sizeof part->records[0]);
-	return round_up(records + segment.capacity * sizeof part->records[0]);
+	return put_records(at + sizeof segment, part, segment.capacity);
+}
+
+static size_t write_schema(size_t at, struct trace_region *region)
+{
+	size_t length = strlen(trace_schema);
+	*region = (struct trace_region){(uint32_t)at, (uint32_t)length};
+	memcpy(image + at, trace_schema, length);
+	if (plan.ending & OBJECT_EVENTS) {
+		memcpy(image + at + length, more_events, sizeof more_events - 1);
+		region->length += (uint32_t)sizeof more_events - 1;
+	}
+	return round_up(at + region->length);
 }
 
 /* Returns the file's size. */
@@ -152,18 +212,19 @@ static size_t write_image(void)
 		.minor = TRACE_MINOR,
 		.record_size = sizeof(struct trace_record),
 		.segments = plan.segments,
-		.ticks_per_second = plan.ending & 8 ? UINT64_MAX / 3 : 1000000000,
-		.clock = TRACE_CLOCK_MONOTONIC,
+		.workers = plan.workers,
+		.ticks_per_second =
+			plan.ending & FAST_CLOCK ? UINT64_MAX / 3 : 1000000000,
+		.clock = plan.ending & CYCLES ? TRACE_CLOCK_CYCLES
+					      : TRACE_CLOCK_MONOTONIC,
 		.tick0 = 1000,
 		.sites_head = sizeof site,
 		.strings_head = sizeof strings,
-		.lost_strings = plan.ending >> 4 & 1,
+		.lost_strings = plan.ending & NAMES_LOST ? 1 : 0,
 	};
 	memset(image, 0, sizeof image);
 	memcpy(header.magic, TRACE_MAGIC, sizeof header.magic);
-	size_t length = strlen(trace_schema), at = TRACE_HEADER_SIZE;
-	header.schema = (struct trace_region){(uint32_t)at, (uint32_t)length};
-	at = put(at, trace_schema, length);
+	size_t at = write_schema(TRACE_HEADER_SIZE, &header.schema);
 	header.sites = (struct trace_region){(uint32_t)at, sizeof site};
 	at = put(at, &site, sizeof site);
 	header.strings = (struct trace_region){(uint32_t)at, sizeof strings};

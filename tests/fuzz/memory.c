@@ -22,7 +22,7 @@ struct memory_file {
 };
 
 static struct memory_file files[FILES_MAX];
-static const void *copies[COPIES_MAX];
+static void *copies[COPIES_MAX];
 
 int __wrap_system_open(const char *path);
 int __wrap_system_create(const char *path);
@@ -31,9 +31,12 @@ int __wrap_system_file_size(int fd, uint64_t *size);
 int __wrap_system_reserve(int fd, uint64_t size);
 int __wrap_system_truncate(int fd, uint64_t size);
 int __wrap_system_close(int fd);
+int64_t __wrap_system_read_at(int fd, void *data, size_t size, uint64_t offset);
 int __wrap_system_map_shared(int fd, size_t size, void **address);
+int __wrap_system_map_anonymous(size_t size, void **address);
 int __wrap_system_map_private(int fd, size_t size, const void **address);
 int __wrap_system_unmap(const void *address, size_t size);
+void __wrap_system_give_back(const void *address, size_t size);
 int __real_system_unmap(const void *address, size_t size);
 
 static struct memory_file *find(const char *path)
@@ -140,27 +143,53 @@ int __wrap_system_map_shared(int fd, size_t size, void **address)
 	return 0;
 }
 
-/* Aligned as a page is, and not a byte longer than asked for. */
-int __wrap_system_map_private(int fd, size_t size, const void **address)
+int64_t __wrap_system_read_at(int fd, void *data, size_t size, uint64_t offset)
 {
-	void *copy;
+	const struct memory_file *file = file_of(fd);
+	if (offset >= file->size)
+		return 0;
+	size_t length = size < file->size - offset ? size : file->size - offset;
+	memcpy(data, file->bytes + offset, length);
+	return (int64_t)length;
+}
+
+/* Aligned as a page is, and not a byte longer than asked for. */
+int __wrap_system_map_anonymous(size_t size, void **address)
+{
 	size_t at = 0;
-	DEMAND(size <= file_of(fd)->size, "a mapping is longer than its file");
 	while (copies[at])
 		at++;
 	DEMAND(at < COPIES_MAX, "too many mappings: they are not unmapped");
-	if (posix_memalign(&copy, PAGE, size) != 0)
+	if (posix_memalign(address, PAGE, size) != 0)
 		return -ENOMEM;
-	memcpy(copy, file_of(fd)->bytes, size);
-	copies[at] = *address = copy;
+	memset(*address, 0, size);
+	copies[at] = *address;
 	return 0;
+}
+
+int __wrap_system_map_private(int fd, size_t size, const void **address)
+{
+	void *copy;
+	DEMAND(size <= file_of(fd)->size, "a mapping is longer than its file");
+	int error = __wrap_system_map_anonymous(size, &copy);
+	if (error)
+		return error;
+	memcpy(copy, file_of(fd)->bytes, size);
+	*address = copy;
+	return 0;
+}
+
+/* The bytes of a file would come again; those of a copy would not. */
+void __wrap_system_give_back(const void *address, size_t size)
+{
+	(void)address, (void)size;
 }
 
 int __wrap_system_unmap(const void *address, size_t size)
 {
 	for (size_t i = 0; i < COPIES_MAX; i++)
 		if (address && copies[i] == address) {
-			free((void *)address);
+			free(copies[i]);
 			copies[i] = NULL;
 			return 0;
 		}

@@ -8,8 +8,6 @@
 #include "tests/fuzz/fuzz.h"
 #include "trace/commands.h"
 
-#define OUTPUT_MOST (UINT64_C(1) << 26) /* bytes that an answer may take */
-
 int fuzz_code;
 bool fuzz_thorough;
 
@@ -60,20 +58,20 @@ void fuzz_demand_line(const char *who, const char *line)
 
 /* What a command has written. The stream is opened once: an allocation a command would
  * cost more than the command. */
-struct output {
+struct answer {
 	FILE *stream;
 	char *text;
 	size_t length, room;
 };
 
-static struct output output;
+static struct answer output;
 
 static ssize_t keep(void *cookie, const char *bytes, size_t size)
 {
-	struct output *to = cookie;
+	struct answer *to = cookie;
 	if (to->length + size + 1 > to->room) {
 		to->room = 2 * (to->length + size + 1);
-		DEMAND(to->room < OUTPUT_MOST, "an answer has no end");
+		DEMAND(to->room < FUZZ_OUTPUT_MOST, "an answer has no end");
 		to->text = realloc(to->text, to->room);
 		DEMAND(to->text, "out of memory");
 	}
@@ -165,7 +163,7 @@ static unsigned choose(const struct trace_file *file)
 static int use_all(const struct trace_file *file)
 {
 	int check = command_check(file, begin());
-	unsigned turn = choose(file) % 5;
+	unsigned turn = choose(file) % 6;
 	end("check", check, 1u << EXIT_HOLDS | 1u << EXIT_BROKEN | 1u << EXIT_UNKNOWN);
 	if (fuzz_thorough || turn == 0)
 		use_story(file);
@@ -177,6 +175,8 @@ static int use_all(const struct trace_file *file)
 		use_rules(file, check);
 	if (fuzz_thorough || turn == 4)
 		round_trip(file);
+	if (fuzz_thorough || turn == 5)
+		fuzz_exports(file);
 	return check;
 }
 

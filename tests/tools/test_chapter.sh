@@ -39,7 +39,8 @@ said 'what is missing' 'No pictures: they need python3 with matplotlib, or graph
 said 'what there is' "$out/story.txt"
 unsaid 'no page of an earlier run' index.html
 that 'old pictures are gone' test ! -e $out/stacks.svg
-for file in trace.weft check.txt story.txt lanes.txt output.txt; do
+said 'what opens in Perfetto' "$out/trace.fxt opens in ui.perfetto.dev"
+for file in trace.weft trace.fxt check.txt story.txt lanes.txt output.txt; do
 	that "it made $file" test -s "$out/$file"
 done
 
@@ -74,6 +75,9 @@ expect 'a demo that crashes' 1 'The demo ended with: signal ABRT.' sh $script 1
 said 'its trace is shown too' 'then begin'
 variant 's/trace_note("end")/trace_note("broken 5")/'
 expect 'a broken invariant' 1 'invariant 5 is broken' sh $script 1
+variant 's/trace_note("end")/trace_note("no export")/'
+expect 'an export that fails' 1 'cannot write' sh $script 1
+unsaid 'nor that it opens' 'opens in ui.perfetto.dev'
 variant '/trace_note/d'
 expect 'no trace' 1 'It left no trace.' sh $script 1
 unsaid 'nor one of an earlier run' 'then begin'

@@ -61,6 +61,10 @@ Test(command, every_command_runs)
 	cr_assert_eq(tool("story", good, "--lines", "5"), EXIT_HOLDS);
 	cr_assert_eq(tool("lanes", "--width=40", "--ascii", good), EXIT_HOLDS);
 	cr_assert_eq(tool("facts", good, NULL, NULL), EXIT_HOLDS);
+	cr_assert_eq(tool("fxt", good, in_directory("a.fxt"), NULL), EXIT_HOLDS);
+	cr_assert_eq(tool("json", good, in_directory("a.json"), NULL), EXIT_HOLDS);
+	cr_assert_eq(tool("fxt", good, good, NULL), EXIT_UNREADABLE);
+	cr_assert_eq(tool("json", good, good, NULL), EXIT_UNREADABLE);
 	cr_assert_eq(tool("format", NULL, NULL, NULL), EXIT_HOLDS);
 	cr_assert_eq(tool("help", "rules", NULL, NULL), EXIT_HOLDS);
 	cr_assert_eq(tool(NULL, NULL, NULL, NULL), EXIT_HOLDS);
@@ -91,6 +95,8 @@ static const struct {
 	{{"lanes", "--ascii=1", "a"}, "--ascii takes no value"},
 	{{"lanes", "--asci", "a"}, "lanes does not take --asci"},
 	{{"rules", "a"}, "rules needs more words"},
+	{{"fxt", "a"}, "fxt needs more words; usage: weft-trace fxt FILE OUT.fxt"},
+	{{"json", "a", "b", "c"}, "json takes fewer words"},
 	{{"help", "check"}, "none for \"check\""},
 };
 

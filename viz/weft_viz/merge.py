@@ -5,6 +5,7 @@ those with smaller sequence numbers of the fibers and the object it belongs to. 
 that may come next, the one with the smallest tick does. A tick that would go back is carried
 forward. A record that can never come next is let through by tick and marked as forced. In a
 window, whose beginning is missing by design, a fiber begins with the smallest of its numbers.
+What comes after a fiber's RECYCLE is free.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from .reader import Record, Trace
+
+RECYCLE = 11  # the one event whose number the merge has to know
 
 
 class Step(NamedTuple):
@@ -77,6 +80,7 @@ class Merger:
         self._ready: list[tuple[int, int]] = []  # tick, index of the queue
         self._waiting: dict[Member, list[Queue]] = defaultdict(list)
         self._last: dict[Member, int] = defaultdict(int)  # the number of each one's last record
+        self._recycled: set[Member] = set()
         self._merged = Merged()
         if trace.is_window:
             self._begin_window(trace)
@@ -85,14 +89,20 @@ class Merger:
         for segment in trace.segments:
             for record in segment.records:
                 for member, number in self._memberships.of(record):
-                    self._last[member] = min(self._last.get(member, number - 1), number - 1)
+                    before = (number - 1) % 2**32  # 0 is no number, and the smallest of none
+                    self._last[member] = min(self._last.get(member, before), before)
 
     def _awaited(self, record: Record) -> Member | None:
         """Whose next record this is not, if there is one. Numbers have 32 bits."""
-        for member, number in self._memberships.of(record):
+        for member, number in self._numbers(record):
             if number != (self._last[member] + 1) % 2**32:
                 return member
         return None
+
+    def _numbers(self, record: Record) -> list[tuple[Member, int]]:
+        """What comes after a fiber's RECYCLE has no place among its numbers any more."""
+        return [(member, number) for member, number in self._memberships.of(record)
+                if member not in self._recycled]
 
     def _place(self, queue: Queue) -> None:
         record = queue.first()
@@ -121,9 +131,11 @@ class Merger:
         merged.steps.append(Step(len(merged.steps), queue.worker, max(last, record.tick), record,
                                  forced))
         again = [queue]
-        for member, number in self._memberships.of(record):
+        for member, number in self._numbers(record):
             self._last[member] = number
             again += self._waiting.pop(member, [])
+        if record.type == RECYCLE and record.fiber:
+            self._recycled.add(("fiber", record.fiber))
         for other in again:
             self._place(other)
 
