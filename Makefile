@@ -121,7 +121,7 @@ golden: all $(BUILD)/run
 # ---- measuring ----
 
 bench: all
-	@sh chapters/tools/need.sh --optional boost matplotlib
+	@sh chapters/tools/need.sh --optional boost lttng strace matplotlib
 	@sh tests/bench/bench.sh
 
 # ---- the house rules and the book ----
