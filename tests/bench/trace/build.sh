@@ -38,7 +38,7 @@ $CC $CFLAGS_ALL -I$folder $folder/trace_bench.c "$program-traced.o" "$program-co
 	"$program-without.o" "$BUILD/libweft.a" $peer -lpthread -lm -o "$program"
 
 # shellcheck disable=SC2086
-$CC $CFLAGS_ALL $folder/yield.c "$BUILD/libweft.a" -lpthread -o "$program-yield"
+$CC $CFLAGS_ALL -I$folder $folder/yield.c "$BUILD/libweft.a" -lpthread -o "$program-yield"
 # shellcheck disable=SC2086
-$CC $CFLAGS_ALL -UWEFT_TRACING $folder/yield.c src/*/*.c src/*/*.S -lpthread \
+$CC $CFLAGS_ALL -UWEFT_TRACING -I$folder $folder/yield.c src/*/*.c src/*/*.S -lpthread \
 	-o "$program-yield-compiled-out"

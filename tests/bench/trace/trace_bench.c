@@ -1,11 +1,10 @@
 /* trace_bench.c: what an event costs, beside the limit and LTTng-UST, in one run.
  *
- * Each row is a loop that records one event a turn, the same number of events as there are
- * records in a default segment. Its number is what a turn takes longer than a turn of the loop
- * without an event, which is the row loop_without: so event_off is the difference that a TRACE
- * makes whose segment is NULL. The rows take turns in rounds, so that a change of clock rate or
- * a busy neighbour meets all of them; the difference is taken within a round, and each row's
- * number is the median of its rounds.
+ * Each row is a loop that records one event a turn, as many as a default segment has records.
+ * Its number is nanoseconds a turn; where nothing is recorded, those over a turn of
+ * loop_without, the same loop without an event. The rows take turns in rounds, so that a change
+ * of clock rate or a busy neighbour meets all of them; differences are taken within a round,
+ * and each row's number is the median of its rounds. Times are of the processor, see cpu_time.h.
  *
  *   event_on            into a segment whose pages are all backed
  *   event_on_first      into a fresh file, which the writer backs as it goes
@@ -29,6 +28,7 @@
 
 #include "base/system.h"
 #include "base/system_ticks.h"
+#include "cpu_time.h"
 #include "lttng_loops.h"
 #include "loop.h"
 #include "trace/trace.h"
@@ -67,13 +67,13 @@ static long page_faults(void)
 static void start(void)
 {
 	faults = page_faults();
-	start_ns = system_monotonic_ns();
+	start_ns = cpu_time_ns();
 }
 
 /* Nanoseconds of each operation since start. */
 static double stop(int operations)
 {
-	uint64_t end_ns = system_monotonic_ns();
+	uint64_t end_ns = cpu_time_ns();
 	faults = page_faults() - faults;
 	return (double)(end_ns - start_ns) / operations;
 }
@@ -82,8 +82,7 @@ static double stop(int operations)
 
 static struct trace *trace;
 static struct loop_worker worker;
-static struct trace_record *first_record; /* of the worker's segment */
-static uint64_t first_head;
+static struct trace_record *first_record; /* of those that the loop writes */
 
 static void open_trace(uint64_t records)
 {
@@ -93,45 +92,45 @@ static void open_trace(uint64_t records)
 		end(why.text);
 	worker.segment = trace_claim(trace);
 	loop_traced(&worker, 1); /* a site's first event is not like the others */
-	first_record = worker.segment->next;
-	first_head = load_relaxed(&worker.segment->shared->head);
-}
-
-/* The segment as it was, but for its pages: they are backed now. */
-static void rewind_segment(void)
-{
-	worker.segment->next = first_record;
-	store_relaxed(&worker.segment->shared->head, first_head); /* no reader yet */
 }
 
 static void close_trace(void)
 {
-	struct trace_segment_header *shared = worker.segment->shared;
-	if (load_relaxed(&shared->dropped) != 0 ||
-	    load_relaxed(&shared->head) != first_head + EVENTS)
-		end("the trace does not hold the events that were recorded");
 	if (trace_close(trace) < 0)
 		end("the trace cannot be closed");
 }
 
-static double measure_on(void)
+/* Fails if the trace does not take them all. */
+static double measure_events(void)
 {
+	struct trace_segment_header *shared = worker.segment->shared;
+	uint64_t before = load_relaxed(&shared->head);
 	start();
 	loop_traced(&worker, EVENTS);
-	return stop(EVENTS);
+	double result = stop(EVENTS);
+	if (load_relaxed(&shared->dropped) != 0 ||
+	    load_relaxed(&shared->head) - before < EVENTS)
+		end("the trace does not hold the events that were recorded");
+	return result;
 }
 
-/* The first in a round, on a trace that is just made. */
+/* The first in a round: on a trace that is just made, and goes on to measure_on. */
 static double measure_on_first(void)
 {
 	open_trace(EVENTS + SPARE);
-	return measure_on();
+	first_record = worker.segment->next;
+	return measure_events();
 }
 
-static double measure_on_again(void)
+/* Over the same records: their pages are backed now. After it the segment is as it was. */
+static double measure_on(void)
 {
-	rewind_segment();
-	double result = measure_on();
+	struct trace_segment *segment = worker.segment, before = *segment;
+	uint64_t head = load_relaxed(&segment->shared->head);
+	segment->next = first_record;
+	double result = measure_events();
+	*segment = before;
+	store_relaxed(&segment->shared->head, head); /* nobody reads it yet */
 	close_trace();
 	return result;
 }
@@ -249,7 +248,7 @@ struct row {
 	long faults;           /* in all rounds */
 };
 
-/* In the order in which they are measured: FIRST opens the trace that ON closes. */
+/* In the order in which they are measured: ON goes on where FIRST ends. */
 enum {
 	FIRST,
 	ON,
@@ -270,7 +269,7 @@ static struct row rows[ROWS] = {
 		   .goal = GOAL_ON,
 		   .note = "a fresh file, whose pages the writer backs as it goes"},
 	[ON] = {.name = "event_on",
-		.measure = measure_on_again,
+		.measure = measure_on,
 		.goal = GOAL_ON,
 		.note = "TRACE into pages that are backed"},
 	[OFF] = {.name = "event_off",
@@ -360,7 +359,8 @@ static void print_row(const struct row *row)
 	print_ratio(median(row), base_of(peer));
 	printf("\t%s", row->note);
 	if (row == &rows[LTTNG])
-		printf("; %d events written", LTTNG_WARM_UP + (ROUNDS + 1) * LTTNG_EVENTS);
+		printf("; %d events written",
+		       LTTNG_WARM_UP + (ROUNDS + 1) * LTTNG_EVENTS);
 	if (row->goal == GOAL_ON)
 		printf("; %ld page faults in %d events", row->faults, ROUNDS * EVENTS);
 	putchar('\n');
@@ -400,7 +400,7 @@ static void write_events(uint32_t events)
 {
 	open_trace(events + SPARE);
 	loop_traced(&worker, events);
-	(void)trace_close(trace);
+	close_trace();
 }
 
 int main(int count, char **arguments)
