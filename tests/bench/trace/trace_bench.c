@@ -23,7 +23,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/resource.h>
 
 #include "base/system.h"
@@ -60,7 +59,7 @@ static long faults; /* page faults: before start's, after stop's in between */
 static long page_faults(void)
 {
 	struct rusage usage;
-	getrusage(RUSAGE_THREAD, &usage);
+	getrusage(RUSAGE_SELF, &usage);
 	return usage.ru_minflt + usage.ru_majflt;
 }
 
