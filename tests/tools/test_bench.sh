@@ -66,8 +66,8 @@ echo ':' >$made/build.sh
 echo 'exit 7' >$made/run.sh
 expect 'a benchmark that fails' 7 '' sh -c 'sh tests/bench/bench.sh >/dev/null'
 prints
-printf 'more\t1.00\t-\tof them\n' >more
-echo 'cat more' >$made/rows.sh
+printf 'more\t1.00\t-\tof them\n' >made_rows
+echo 'cat made_rows' >$made/rows.sh
 printf '%s\n' '#!/bin/sh' 'exit 4' >chapters/tools/python.sh
 expect 'more rows' 0 'of them' bench CI=
 
