@@ -22,7 +22,7 @@ TOOL_SOURCES    := $(filter-out trace/trace.c trace/main.c,$(wildcard trace/*.c)
 objects          = $(patsubst %,$(BUILD)/obj/%.o,$(1))
 
 .PHONY: all help test criterion test-programs bench check book-record book-sync golden \
-        clean compiler
+        fuzz fuzzers fuzz-replays clean compiler
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -36,6 +36,7 @@ help:
 	@echo 'make work-N.k            start exercise N.k in work/N.k/'
 	@echo 'make check-N.k           grade it'
 	@echo 'make test                all tests'
+	@echo 'make fuzz                invent traces, texts and rules, and see no tool stumble'
 	@echo 'make bench               measure, beside peers and limits ($(BUILD)/bench/)'
 	@echo 'make check               layers, atomics, formatting, prose and other house rules'
 	@echo 'make golden              rewrite the golden traces of the tests'
@@ -117,6 +118,30 @@ $(foreach m,$(MODULES),$(eval $(call module,$(m))))
 
 golden: all $(BUILD)/run
 	@sh tests/golden/golden.sh write
+
+# ---- fuzzing ----
+
+# A harness is tests/fuzz/fuzz_NAME.c. fuzz.sh builds them in folders of their own, each with its
+# compiler and flags: with libFuzzer to look for something new, with replay.c for the corpus.
+FUZZERS      := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_SOURCES := tests/fuzz/memory.c tests/fuzz/use.c $(TOOL_SOURCES)
+FUZZ_WRAPS   := open create remove file_size reserve truncate close map_shared map_private unmap
+FUZZ_LINK     = $(CC) $(CFLAGS_ALL) $^ $(LIBRARIES) $(FUZZ_WRAPS:%=-Wl,--wrap=system_%) -o $@
+
+$(BUILD)/fuzz-%: $(BUILD)/obj/tests/fuzz/fuzz_%.c.o $(call objects,$(FUZZ_SOURCES)) $(BUILD)/libweft.a
+	$(FUZZ_LINK) -fsanitize=fuzzer
+
+$(BUILD)/replay-%: $(BUILD)/obj/tests/fuzz/fuzz_%.c.o \
+        $(call objects,tests/fuzz/replay.c $(FUZZ_SOURCES)) $(BUILD)/libweft.a
+	$(FUZZ_LINK)
+
+fuzzers: $(FUZZERS:%=$(BUILD)/fuzz-%)
+
+fuzz-replays: $(FUZZERS:%=$(BUILD)/replay-%)
+
+fuzz:
+	@sh chapters/tools/need.sh compiler clang
+	@sh tests/fuzz/fuzz.sh run
 
 # ---- measuring ----
 

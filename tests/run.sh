@@ -2,7 +2,7 @@
 # run.sh: runs all tests, a line for each part, and closes with "N passed, N failed".
 #
 # The parts: Criterion by module (and the context's once more at -O0 and -O3), golden traces,
-# Python tests of viz, tests of the scripts, the chapters' exercises and broken variants, and
+# the fuzzing corpus, Python tests of viz, tests of the scripts, the chapters' exercises and broken variants, and
 # what the README tells people to type. A part that exits 77 lacks a tool and is skipped; with
 # CI=true that is a failure. The output of each part is in $BUILD/test-logs/.
 set -eu
@@ -91,6 +91,7 @@ if [ "${CRITERION_ONLY:-0}" = 0 ]; then
 		esac
 		part "$(echo "${script#tests/}" | sed 's/\.sh$//; s/\//-/g')" sh "$script"
 	done
+	part fuzz-readers sh tests/fuzz/fuzz.sh readers
 	for directory in tests/viz tests/tools; do
 		part "${directory#tests/}-python" env PYTHONPATH=viz:chapters/tools \
 			sh chapters/tools/python.sh -m unittest discover -s "$directory"

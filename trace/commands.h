@@ -27,7 +27,22 @@ struct terminal {
  * the options have their say. In terminal.c, with the one ioctl. */
 void terminal_detect(struct terminal *terminal);
 
+#define CHECK_LINT_MS 100 /* a wait that a person begins to notice */
+
+struct check_options {
+	uint64_t lint_ms; /* lint 17 tells of longer waits to run, in milliseconds */
+	bool progress;    /* also where standard error is no terminal */
+	const char *dot_path;      /* where a graph of each failure goes, or NULL */
+	struct trace_message *why; /* beside dot_path: says why it was not written */
+};
+
 int command_check(const struct trace_file *file, FILE *out);
+
+/* As command_check, which has no graph and CHECK_LINT_MS. Where nothing fails, an older
+ * graph at dot_path is removed. EXIT_UNREADABLE with a line in `why` when the graph cannot
+ * be written; the answer in words is complete then. */
+int command_check_with(const struct trace_file *file,
+		       const struct check_options *options, FILE *out);
 int command_dump(const struct trace_file *file, FILE *out);
 int command_story(const struct trace_file *file, uint64_t lines, FILE *out);
 int command_lanes(const struct trace_file *file, const struct terminal *terminal,

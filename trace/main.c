@@ -17,6 +17,7 @@
 #define OPERANDS_MAX 256
 #define WIDTH_LEAST  20
 #define WIDTH_MOST   10000
+#define LINT_MS_MOST 1000000000
 
 /* What the words asked for. */
 struct request {
@@ -25,6 +26,7 @@ struct request {
 	size_t count;
 	uint64_t lines; /* 0: all */
 	struct terminal terminal;
+	struct check_options check;
 };
 
 struct option {
@@ -73,8 +75,12 @@ static int with_file(struct request *request,
 
 static int use_check(const struct trace_file *file, struct request *request)
 {
-	(void)request;
-	return command_check(file, stdout);
+	struct trace_message why = {.text = ""};
+	request->check.why = &why;
+	int code = command_check_with(file, &request->check, stdout);
+	if (*why.text)
+		complain("%s", why.text);
+	return code;
 }
 
 static int use_dump(const struct trace_file *file, struct request *request)
@@ -164,8 +170,8 @@ static int run_format(struct request *request)
 static int run_help(struct request *request);
 
 static const struct command commands[] = {
-	{"check", "FILE", "judge the trace by the runtime's invariants", 1, 1,
-	 run_check},
+	{"check", "FILE [--lint-ms N] [--dot OUT.dot] [--progress]",
+	 "judge the trace by the runtime's invariants", 1, 1, run_check},
 	{"story", "FILE [--lines N]", "tell what happened, a line an event", 1, 1,
 	 run_story},
 	{"lanes", "FILE [--ascii|--unicode] [--width N] [--color|--no-color]",
@@ -268,7 +274,28 @@ static bool set_no_color(struct request *request, const char *value)
 	return true;
 }
 
+static bool set_lint_ms(struct request *request, const char *value)
+{
+	return read_number(value, 1, LINT_MS_MOST, &request->check.lint_ms);
+}
+
+static bool set_dot(struct request *request, const char *value)
+{
+	request->check.dot_path = value;
+	return *value != '\0';
+}
+
+static bool set_progress(struct request *request, const char *value)
+{
+	(void)value;
+	request->check.progress = true;
+	return true;
+}
+
 static const struct option options[] = {
+	{"--lint-ms", "check", "N", set_lint_ms},
+	{"--dot", "check", "OUT.dot", set_dot},
+	{"--progress", "check", NULL, set_progress},
 	{"--lines", "story", "N", set_lines},
 	{"--width", "lanes", "N", set_width},
 	{"--ascii", "lanes", NULL, set_ascii},
@@ -375,8 +402,12 @@ static int read_option(struct request *request, char **words, int *at)
 	if (option->value && !value)
 		value = words[*at + 1] ? words[++*at] : "";
 	if (!option->set(request, value))
-		return complain("%s %s: a whole number is needed%s", option->name,
-				value, option->set == set_width ? ", at least 20" : "");
+		return option->set == set_dot
+			       ? complain("--dot: the path of a file is needed")
+			       : complain("%s %s: a whole number is needed%s",
+					  option->name, value,
+					  option->set == set_width ? ", at least 20"
+								   : "");
 	return EXIT_HOLDS;
 }
 
@@ -406,7 +437,7 @@ static int read_words(struct request *request, char **words)
 
 static int run(char **words)
 {
-	struct request request = {.count = 0};
+	struct request request = {.check = {.lint_ms = CHECK_LINT_MS}};
 	const char *word = words[0] ? words[0] : "help";
 	if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0)
 		word = "help";

@@ -320,6 +320,90 @@ int names_open(struct names *names, const struct trace_file *file)
 	return error;
 }
 
+/* ---- a few names of many ---- */
+
+static int compare_ids(const void *a, const void *b)
+{
+	uint32_t left = *(const uint32_t *)a, right = *(const uint32_t *)b;
+	return (left > right) - (left < right);
+}
+
+static int list_few(struct names *names, uint32_t *ids, size_t count)
+{
+	names->fibers = calloc(count + 1, sizeof *names->fibers);
+	if (!names->fibers)
+		return -ENOMEM;
+	qsort(ids, count, sizeof *ids, compare_ids);
+	for (size_t i = 0; i < count; i++) {
+		if (ids[i] == 0 || (i > 0 && ids[i] == ids[i - 1]))
+			continue;
+		names->fibers[names->count].id = ids[i];
+		names->fibers[names->count++].idle = ids[i] >= TRACE_IDLE_FIBERS;
+	}
+	return 0;
+}
+
+/* Marks in `shared` those that another fiber, called `text`, has to be told from. */
+static void share(const struct names *names, uint32_t id, const char *text,
+		  bool *shared)
+{
+	for (size_t i = 0; i < names->count; i++)
+		if (names->fibers[i].id != id &&
+		    strcmp(names->fibers[i].text, text) == 0)
+			shared[i] = true;
+}
+
+/* The name that a record gives, if it gives one to a fiber that is not among the few. */
+static void share_record(const struct names *names, const struct trace_record *record,
+			 bool *shared)
+{
+	bool entry = record->type == TRACE_CREATE;
+	char text[NAME_SIZE];
+	if ((!entry && record->type != TRACE_NAME) || names_get(names, record->fiber))
+		return;
+	text_escape(
+		text, sizeof text,
+		trace_file_string(names->file, entry ? record->value >> 32
+						     : record->value & 0xFFFFFFFFu));
+	share(names, record->fiber, text, shared);
+}
+
+static int tell_few_apart(struct names *names)
+{
+	const struct trace_file *file = names->file;
+	bool *shared = calloc(names->count + 1, sizeof *shared);
+	if (!shared)
+		return -ENOMEM;
+	for (size_t i = 0; i < names->count; i++)
+		share(names, names->fibers[i].id, names->fibers[i].text, shared);
+	for (uint32_t s = 0; s < trace_file_segments(file); s++) {
+		const struct trace_record *records = trace_file_records(file, s);
+		for (uint64_t i = 0; i < file->heads[s]; i++)
+			share_record(names, &records[i], shared);
+	}
+	for (size_t i = 0; i < names->count; i++)
+		if (shared[i])
+			number(&names->fibers[i]);
+	free(shared);
+	return 0;
+}
+
+int names_open_few(struct names *names, const struct trace_file *file, uint32_t *ids,
+		   size_t count)
+{
+	*names = (struct names){.file = file};
+	int error = list_few(names, ids, count);
+	if (!error && names->count > 0) {
+		name_all(names, TRACE_NAME);
+		name_all(names, TRACE_CREATE);
+		name_the_rest(names);
+		error = tell_few_apart(names);
+	}
+	if (error)
+		names_close(names);
+	return error;
+}
+
 void names_close(struct names *names)
 {
 	free(names->fibers);
@@ -576,7 +660,7 @@ static void tell_any(const struct names *names, const struct trace_record *recor
 	fprintf(out, ": %s", text);
 }
 
-/* Of the events that need no worker's number. */
+/* Of the events that need no number of a worker. */
 static void (*const tellers[])(const struct names *names,
 			       const struct trace_record *record, FILE *out) = {
 	[TRACE_SWITCH] = tell_switch, [TRACE_CREATE] = tell_create,
@@ -601,6 +685,11 @@ void names_tell(const struct names *names, const struct trace_step *step, FILE *
 	else if (record->type == TRACE_WORKER_STOP)
 		fprintf(out, "worker %" PRIu32 " stops; it ran %s last", step->worker,
 			fiber);
+	else if (record->type == TRACE_LOST)
+		fprintf(out,
+			"worker %" PRIu32 ": from here on its records are lost, for "
+			"want of room",
+			step->worker);
 	else
 		tell_any(names, record, out);
 }

@@ -38,6 +38,12 @@ struct names {
 /* Finds every fiber of `file`, which must outlive `names`. -ENOMEM leaves nothing to
  * close. */
 int names_open(struct names *names, const struct trace_file *file);
+
+/* As names_open, for the `count` fibers in `ids` only: `names` takes no memory for the
+ * others. A fiber has its number behind its name where any other was ever given the same
+ * one. Sorts `ids`; a 0, or an id that is there twice, does no harm. */
+int names_open_few(struct names *names, const struct trace_file *file, uint32_t *ids,
+		   size_t count);
 void names_close(struct names *names);
 
 /* The fiber with that id, or NULL for 0 and for one that no record speaks of. Its index

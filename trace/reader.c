@@ -242,7 +242,9 @@ static int check_segment(const struct trace_file *file, struct parts *parts,
 static int by_start(const void *left, const void *right)
 {
 	const struct part *a = left, *b = right;
-	return (a->start > b->start) - (a->start < b->start);
+	if (a->start == b->start) /* an empty part comes before one that begins there */
+		return (a->end > b->end) - (a->end < b->end);
+	return a->start < b->start ? -1 : 1;
 }
 
 /* Sorted by their starts, parts overlap only with their neighbours. */

@@ -1,5 +1,8 @@
-/* schema.c: a line is columns with a tab between two. Every copy into a fixed field is
- * bounded, and what the tools print or read back as a word is checked to be one. */
+/* schema.c: a line is columns with a tab between two, in ASCII. Every copy into a fixed
+ * field is bounded, and what the tools print or read back as a word is checked to be one.
+ *
+ * Rejected: UTF-8 in sentences and choices. Each tool that prints one would have to
+ * escape what is none, and the names of events need no other alphabet. */
 #include "trace/schema.h"
 
 #include <errno.h>
@@ -209,8 +212,9 @@ static int split(struct parser *parser, const char *line, size_t length)
 	const char *end = line + length;
 	parser->count = 0;
 	for (const char *at = line; at < end; at++)
-		if ((unsigned char)*at < ' ' && *at != '\t')
-			return bad(parser, "has a control character, number %d", *at);
+		if ((*at < ' ' || *at > '~') && *at != '\t')
+			return bad(parser, "has the byte %u, which is no ASCII text",
+				   (unsigned char)*at);
 	while (parser->count < COLUMNS_MAX) {
 		const char *tab = memchr(line, '\t', (size_t)(end - line));
 		const char *stop = tab ? tab : end;

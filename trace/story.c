@@ -279,12 +279,13 @@ static void count_step(struct story *story, const struct trace_step *step)
 	story->forced += step->forced;
 }
 
-/* An ANCHOR ties two clocks together; it is nothing that happened in the run. Neither is
- * how a worker's own context comes to be: the story begins where the worker starts. */
+/* An ANCHOR ties two clocks together, and a STATUS says how a fiber stood; neither is
+ * something that happened in the run. Nor is how a worker's own context comes to be: the story
+ * begins where the worker starts. */
 static bool is_told(const struct trace_record *record)
 {
 	bool birth = record->type == TRACE_CREATE || record->type == TRACE_NAME;
-	return record->type != TRACE_ANCHOR &&
+	return record->type != TRACE_ANCHOR && record->type != TRACE_STATUS &&
 	       !(birth && record->fiber >= TRACE_IDLE_FIBERS);
 }
 
@@ -364,6 +365,30 @@ static void tell_totals(struct story *story)
 	fputs(".\n", out);
 }
 
+/* What tracing itself cost: of the time of all threads that recorded, as each of them was slowed
+ * down. */
+static void tell_cost(const struct story *story)
+{
+	const struct trace_file *file = story->names->file;
+	uint64_t records = 0, threads = 0;
+	double cost = file->header->record_picoseconds / 1e3;
+	for (uint32_t i = 0; i < trace_file_segments(file); i++) {
+		records += file->heads[i];
+		threads += file->heads[i] > 0;
+	}
+	if (cost == 0)
+		return; /* nobody measured it */
+	fprintf(story->out, "Writing a record cost %.1f ns; ", cost);
+	names_count(story->out, records, "record", "records");
+	double run = (double)(ns_of(story, story->last_tick) -
+			      ns_of(story, story->first_tick)) *
+		     (double)threads;
+	if (run > 0)
+		fprintf(story->out, ", %.1f %% of the run",
+			100 * cost * (double)records / run);
+	fputs(".\n", story->out);
+}
+
 /* Why the story may be incomplete, each reason in a sentence. */
 static void tell_health(const struct story *story)
 {
@@ -375,6 +400,10 @@ static void tell_health(const struct story *story)
 		fputs(" lost for want of room: parts of this story are missing.\n",
 		      out);
 	}
+	if (trace_file_is_window(file))
+		fputs("The trace is a ring, which keeps the end of a run: this story "
+		      "begins in the middle.\n",
+		      out);
 	if (story->forced > 0) {
 		names_count(out, story->forced, "step contradicts", "steps contradict");
 		fputs(" the order of the others: ask weft-trace check.\n", out);
@@ -397,6 +426,7 @@ static void tell(struct story *story, uint64_t lines, FILE *out)
 		choose_lines(story, lines);
 		pass(story);
 		tell_totals(story);
+		tell_cost(story);
 	} else {
 		fputs("Nothing happened in this trace: it holds no events.\n", out);
 	}

@@ -10,8 +10,9 @@
 
 #define SITES_MAX    512u       /* places in the source */
 #define STRINGS_SIZE (1u << 14) /* bytes */
-#define PREFAULT                                                                       \
-	8192u /* records whose pages are backed at a time, ahead of the writer */
+#define PREFAULT_FIRST                                                                 \
+	65536u /* records whose pages are backed when a segment is claimed, */
+#define PREFAULT         8192u /* and then each time, ahead of the writer */
 #define ANCHORS_A_SECOND 10u
 #define COST_BATCH       1000u /* records, written to know what one costs */
 #define COST_BATCHES     9u
@@ -411,12 +412,15 @@ static void back_pages(const struct trace_segment *segment)
 	system_populate((void *)start, (uintptr_t)segment->stop - start);
 }
 
-/* The next place to pause at, if there is nothing before `limit`. */
+/* The next place to pause at, if there is nothing before `limit`. A ring that went round has its
+ * pages. */
 static void go_to(struct trace_segment *segment, struct trace_record *limit)
 {
 	uint64_t left = (uint64_t)(limit - segment->next);
-	segment->stop = segment->next + (left < PREFAULT ? left : PREFAULT);
-	back_pages(segment);
+	uint64_t chunk = segment->head == 0 ? PREFAULT_FIRST : PREFAULT;
+	segment->stop = segment->next + (left < chunk ? left : chunk);
+	if (segment->head < segment->shared->capacity)
+		back_pages(segment);
 }
 
 /* The last slot is kept free for this. From now on each record comes to trace_pause, and no

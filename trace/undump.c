@@ -16,6 +16,7 @@
 #include "base/system.h"
 #include "trace/commands.h"
 #include "trace/dump.h"
+#include "trace/names.h"
 #include "weft.h"
 
 #define WORDS_MAX 32
@@ -71,14 +72,15 @@ enum region { SCHEMA, SITES, STRINGS, REGIONS };
 __attribute__((format(printf, 2, 3))) static bool bad(struct undump *undump,
 						      const char *format, ...)
 {
-	char text[200];
+	char text[200], shown[280]; /* words of the text may hold anything */
 	va_list arguments;
 	va_start(arguments, format);
 	vsnprintf(text, sizeof text, format, arguments);
 	va_end(arguments);
+	text_escape(shown, sizeof shown, text);
 	if (undump->why->text[0] == '\0')
 		snprintf(undump->why->text, sizeof undump->why->text, "line %zu: %s",
-			 undump->line, text);
+			 undump->line, shown);
 	return false;
 }
 
@@ -854,6 +856,23 @@ static void finish(struct undump *undump)
 	free(undump);
 }
 
+/* A line may put a part where no reader takes it. Such a file is not left behind. */
+static bool is_readable(const char *path, struct trace_message *why)
+{
+	struct trace_message refusal = {.text = "out of memory"};
+	struct trace_file *file = malloc(sizeof *file);
+	bool good = file && trace_file_open(file, path, &refusal) == 0;
+	if (good) {
+		trace_file_close(file);
+	} else {
+		(void)system_remove(path);
+		snprintf(why->text, sizeof why->text,
+			 "the text makes no sound trace: %.280s", refusal.text);
+	}
+	free(file);
+	return good;
+}
+
 int command_undump(FILE *text, const char *path, struct trace_message *why)
 {
 	uint64_t size = 0;
@@ -873,5 +892,6 @@ int command_undump(FILE *text, const char *path, struct trace_message *why)
 			 "cannot write the trace %.160s: %s", path,
 			 weft_strerror(error));
 	finish(undump);
-	return good && !error ? EXIT_HOLDS : EXIT_UNREADABLE;
+	good = good && !error && is_readable(path, why);
+	return good ? EXIT_HOLDS : EXIT_UNREADABLE;
 }

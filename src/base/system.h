@@ -58,6 +58,10 @@ int system_guard(void *address, size_t size);
 /* Gives the memory behind [address, address + size) back; it reads as zero afterwards. */
 void system_discard(void *address, size_t size);
 
+/* Gives back the memory behind pages of a file that were only read; they are read from the
+ * file again when somebody asks. Advice: where the system does not take it, they stay. */
+void system_give_back(const void *address, size_t size);
+
 /* Backs [address, address + size) with memory now, so that a later store takes no page
  * fault. Advice: where the system cannot, the pages come one by one, later. */
 void system_populate(void *address, size_t size);

@@ -173,6 +173,11 @@ void system_discard(void *address, size_t size)
 #endif
 }
 
+void system_give_back(const void *address, size_t size)
+{
+	(void)madvise((void *)address, size, MADV_DONTNEED); /* advice */
+}
+
 void system_populate(void *address, size_t size)
 {
 #if defined(MADV_POPULATE_WRITE)

@@ -100,6 +100,15 @@ ANNOTATE_INLINE void annotate_leave_for_good(struct annotation *self,
 	(void)next;
 }
 
+/* After a call that switches and that may be the last of its function. Sanitizers take a note
+ * when a function returns, which would come too early if the call were made a jump. */
+ANNOTATE_INLINE void annotate_resumed(void)
+{
+#if defined(ANNOTATE_ASAN) || defined(ANNOTATE_TSAN)
+	__asm__ volatile("" ::: "memory");
+#endif
+}
+
 /* On the next stack, right after the switch. ASan answers with the bounds of the stack
  * that was left, which is how those of a thread's own stack become known. */
 ANNOTATE_INLINE void annotate_arrive(struct annotation *self)

@@ -45,9 +45,10 @@ context_swap:
 	popq	%rax                    /* the return address; rsp is now the caller's */
 	.cfi_def_cfa_offset 0
 	.cfi_register %rip, %rax
-	movq	%rsp, 0(%rdi)           /* store three words */
+	movq	%rax, 16(%rdi)          /* store three words */
+.Lleave:
+	movq	%rsp, 0(%rdi)
 	movq	%rbp, 8(%rdi)
-	movq	%rax, 16(%rdi)
 	movq	%rbx, -16(%rsp)         /* and what else the caller may rely on */
 	movq	%r12, -24(%rsp)
 	movq	%r13, -32(%rsp)
@@ -59,6 +60,7 @@ context_swap:
 	movzwl	-52(%rsp), %r10d        /* the x87 word that is in force */
 #endif
 
+.Larrive:
 	movq	16(%rsi), %r8           /* load three words */
 	movq	8(%rsi), %r9
 	movq	0(%rsi), %rsp           /* from here on, the next stack */
@@ -92,6 +94,79 @@ context_swap:
 	.cfi_endproc
 	.size	context_swap, .-context_swap
 
+/* void context_hop(struct context *from, struct context *to, struct switch_message message)
+ * rdi = from, rsi = to, rdx = message.after, rcx = message.arg.
+ *
+ * As context_swap, but `from` goes on at .Lresume, which runs the step and then returns to the
+ * caller by a `ret`: its address still lies at sp - 8. */
+	.globl	context_hop
+	.type	context_hop, @function
+	.p2align 4
+context_hop:
+	.cfi_startproc
+	LANDING_PAD
+	popq	%rax
+	.cfi_def_cfa_offset 0
+	.cfi_register %rip, %rax
+	leaq	.Lresume(%rip), %r8
+	movq	%r8, 16(%rdi)
+	jmp	.Lleave
+	.cfi_restore %rip
+	nop                             /* never run: to a debugger, a return address belongs */
+.Lresume:                               /* to the function of the byte before it */
+	LANDING_PAD
+	subq	$16, %rsp               /* rax and rdx: the message; rsi: who arrives */
+	.cfi_adjust_cfa_offset 16
+	movq	%rax, %rdi
+	xchgq	%rdx, %rsi
+	call	context_step            /* after, arg, self */
+	addq	$8, %rsp
+	.cfi_adjust_cfa_offset -8
+	ret
+	.cfi_endproc
+	.size	context_hop, .-context_hop
+
+/* void context_drop(struct context *from, struct context *to, struct switch_message message)
+ * rdi = from, rsi = to, rdx = message.after, rcx = message.arg.
+ *
+ * As context_hop, but nothing is kept of `from`, and stmxcsr is what costs most there. Whoever
+ * resumes it all the same ends in context_gone: that takes its stack pointer, which also tells
+ * how deep it was, and control words that can be loaded. */
+	.globl	context_drop
+	.type	context_drop, @function
+	.p2align 4
+context_drop:
+	.cfi_startproc
+	LANDING_PAD
+	popq	%rax
+	.cfi_def_cfa_offset 0
+	.cfi_register %rip, %rax
+	leaq	.Lgone(%rip), %r8
+	movq	%rsp, 0(%rdi)
+	movq	%r8, 16(%rdi)
+#ifndef CONTEXT_NO_CONTROL_WORDS
+	movabsq	$0x037f00001f80, %r8    /* what a new process has */
+	movq	%r8, -56(%rsp)
+	fnstcw	-64(%rsp)
+	movzwl	-64(%rsp), %r10d        /* the x87 word that is in force */
+#endif
+	jmp	.Larrive
+	.cfi_endproc
+	.size	context_drop, .-context_drop
+
+/* Where a context goes on that has left for good: nowhere. */
+	.type	context_resumed, @function
+context_resumed:
+	.cfi_startproc
+	.cfi_undefined %rip
+	nop                             /* as before .Lresume */
+.Lgone:
+	LANDING_PAD
+	call	context_gone
+	ud2
+	.cfi_endproc
+	.size	context_resumed, .-context_resumed
+
 /* Where every fresh context goes on, with what context_prepare laid down for it. */
 	.globl	context_entry
 	.type	context_entry, @function
@@ -99,22 +174,27 @@ context_swap:
 context_entry:
 	.cfi_startproc
 	.cfi_undefined %rip             /* the outermost frame: a backtrace ends here */
-	nop                             /* never run: to a debugger, a return address belongs */
-.Lfresh:                                /* to the function of the byte before it */
+	nop                             /* as before .Lresume */
+.Lfresh:
 	LANDING_PAD
-	movq	%rax, %rdi              /* message.after */
-	movq	%rdx, %rsi              /* message.arg */
-	movq	%r12, %rdx              /* entry */
-	movq	%r13, %rcx              /* argument */
-	movq	%r14, %r8               /* self */
-	call	context_begin
+	movq	%rax, %rdi
+	xchgq	%rdx, %rsi
+	call	context_step            /* after, arg, self */
+	movq	%r13, %rdi              /* argument */
+	leaq	.Lreturned(%rip), %rax
+	pushq	%rax
+	.cfi_adjust_cfa_offset 8
+	jmp	*%r12                   /* entry */
+.Lreturned:
+	.cfi_adjust_cfa_offset -8
+	call	context_returned
 	ud2
 	.cfi_endproc
 	.size	context_entry, .-context_entry
 
 /* void (*context_prepare(void *sp, context_entry_function *entry, void *argument,
- *                        struct context *self, uint64_t words))(void)
- * rdi = sp, rsi = entry, rdx = argument, rcx = self, r8 = words; returns rax. */
+ *                        uint64_t words))(void)
+ * rdi = sp, rsi = entry, rdx = argument, rcx = words; returns rax. */
 	.globl	context_prepare
 	.type	context_prepare, @function
 	.p2align 4
@@ -123,8 +203,7 @@ context_prepare:
 	LANDING_PAD
 	movq	%rsi, -24(%rdi)         /* r12 */
 	movq	%rdx, -32(%rdi)         /* r13 */
-	movq	%rcx, -40(%rdi)         /* r14 */
-	movq	%r8, -56(%rdi)          /* control words */
+	movq	%rcx, -56(%rdi)         /* control words */
 	leaq	.Lfresh(%rip), %rax
 	ret
 	.cfi_endproc

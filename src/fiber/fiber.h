@@ -85,7 +85,7 @@ struct fiber {
 	const char *name;  /* for reports, or NULL; read by the overflow handler */
 	uint32_t id;       /* of this life */
 	uint32_t sequence; /* how many records of the trace it is in */
-	uint32_t deepest;  /* the most bytes of stack in use at a switch */
+	uint32_t deepest;  /* the most bytes of stack in use at a traced switch */
 	uint8_t state;     /* enum fiber_state; written by fiber_become */
 	bool queued;       /* under the ready queue's lock */
 	bool pinned;       /* runs on worker 0 only; never changes in a life */

@@ -7,9 +7,10 @@
  * The life of an async call, and who makes each transition:
  *
  *   weft_async --> ready, in the queue -- a worker, or weft_await itself --> running
- *   running -- finish --> left for good -- after_finish: free slot, then rendezvous_finish
+ *   running -- finish --> left for good -- after_finish or after_finish_direct: free slot,
+ *                                          then the end is told at the rendezvous
  *
- * "Finished" is told by after_finish, on the next stack: the awaiter may return, throw the
+ * "Finished" is told by the after-switch step, on the next stack: the awaiter may return, throw the
  * future away and end the runtime the moment it is told, and nobody may be on the stack then.
  *
  * An awaiter whose child has not started switches straight to it; a child that ends switches
@@ -43,20 +44,34 @@ SCHEDULER_RECORDS static void record_recycle(struct worker *worker, struct fiber
 	(void)worker, (void)from, (void)direct;
 }
 
+/* The slot is free for the next life; the end is not yet told. */
+static inline void end_life(struct worker *worker, struct fiber *fiber,
+			    struct fiber *direct)
+{
+	if (scheduler_traces(worker))
+		record_recycle(worker, fiber, direct);
+	fiber_end(fiber);
+	store_relaxed(&worker->ended, load_relaxed(&worker->ended) + 1); /* a counter */
+	slab_give(&worker->io->slabs, &worker->warm, fiber);
+}
+
 /* The last use of the future is the end that is told. */
 static void after_finish(struct worker *worker, struct fiber *from, void *arg)
 {
-	struct fiber *direct = arg; /* the awaiter, if it is the one that runs now */
-	if (scheduler_traces(worker))
-		record_recycle(worker, from, direct);
-	fiber_end(from);
-	store_relaxed(&worker->ended, load_relaxed(&worker->ended) + 1); /* a counter */
 	struct rendezvous *meeting = meeting_of(from->future);
-	slab_give(&worker->io->slabs, &worker->warm, from);
+	(void)arg;
+	end_life(worker, from, NULL);
 	struct fiber *awaiter = rendezvous_finish(meeting);
-	weft_assert(!direct || awaiter == direct);
-	if (awaiter && !direct)
+	if (awaiter)
 		scheduler_make_ready(worker, awaiter);
+}
+
+/* As after_finish, on the stack of the awaiter, which was switched to. */
+static void after_finish_direct(struct worker *worker, struct fiber *from, void *arg)
+{
+	struct rendezvous *meeting = meeting_of(from->future);
+	end_life(worker, from, arg);
+	rendezvous_tell(meeting);
 }
 
 SCHEDULER_RECORDS static void record_direct(struct worker *worker, struct fiber *self,
@@ -97,7 +112,10 @@ static void fiber_entry(void *argument)
 	if (scheduler_traces(worker))
 		record_finish(worker, self);
 	struct fiber *awaiter = take_awaiter(worker, self);
-	scheduler_leave(worker, awaiter, after_finish, awaiter);
+	if (awaiter)
+		scheduler_leave(worker, awaiter, after_finish_direct, awaiter);
+	else
+		scheduler_leave(worker, NULL, after_finish, NULL);
 }
 
 /* ---- the beginning ---- */
@@ -111,8 +129,8 @@ SCHEDULER_RECORDS static void record_create(struct worker *worker, struct fiber 
 }
 
 /* A fiber that will run `function`, not yet ready; NULL when none can be had. */
-static struct fiber *create(struct worker *worker, const void *context, size_t size,
-			    size_t alignment)
+static inline struct fiber *create(struct worker *worker, const void *context,
+				   size_t size, size_t alignment)
 {
 	struct weft *io = worker->io;
 	struct fiber *fiber = slab_take(&io->slabs, &worker->warm);
@@ -134,9 +152,9 @@ static struct fiber *create(struct worker *worker, const void *context, size_t s
 	return fiber;
 }
 
-static int start(struct worker *worker, struct weft_future *future,
-		 weft_function *function, const void *context, size_t size,
-		 size_t alignment, void *result)
+static inline int start(struct worker *worker, struct weft_future *future,
+			weft_function *function, const void *context, size_t size,
+			size_t alignment, void *result)
 {
 	weft_assert(alignment > 0 && (alignment & (alignment - 1)) == 0);
 	struct fiber *fiber = create(worker, context, size, alignment);
@@ -212,6 +230,13 @@ static void after_await(struct worker *worker, struct fiber *from, void *arg)
 		scheduler_make_ready(worker, from);
 }
 
+/* As after_await, on the stack of the child, which was taken out of the queue. */
+static void after_await_claimed(struct worker *worker, struct fiber *from, void *arg)
+{
+	(void)worker;
+	rendezvous_expect(meeting_of(arg), from);
+}
+
 void weft_await(struct weft *io, struct weft_future *future)
 {
 	struct worker *worker = scheduler_worker(io);
@@ -221,5 +246,6 @@ void weft_await(struct weft *io, struct weft_future *future)
 	if (finished)
 		return;
 	struct fiber *child = scheduler_claim(worker, future->fiber, future->fiber_id);
-	scheduler_park(worker, child, after_await, future);
+	scheduler_park(worker, child, child ? after_await_claimed : after_await,
+		       future);
 }

@@ -50,6 +50,8 @@ build() {
 		return
 	fi
 	sources=$(find "$1" -name '*.c' -o -name '*.S' | sort)
+	# A folder lists what else it is made of, beside the library.
+	[ ! -e "$1sources" ] || sources="$sources $(cat "$1sources")"
 	# shellcheck disable=SC2046,SC2086
 	$CC $CFLAGS_ALL $sources "$BUILD/libweft.a" $peers $(peers_in_cpp "$1" "$2") \
 		-lpthread -o "$BUILD/bench/$2"

@@ -46,25 +46,44 @@ name_frames() {
 	' "$work/answers"
 }
 
-parked_frames='inner_park middle_call outer_entry context_begin context_entry'
+outer_frames='middle_call outer_entry context_entry'
+parked_frames="inner_park $outer_frames"
 
-# The three words of a parked context are all a debugger needs.
+# without_switch: takes the names of the switch's own functions off the innermost end.
+without_switch() {
+	sed 's/^context_arrive //; s/^context_switch //
+		s/^context_hop //; s/^context_switch_last //; s/^hop_away //'
+}
+
+# The three words of a parked context are all a debugger needs. It parks twice: in inner_park
+# by context_switch, in inner_hop by context_switch_last.
 check_parked() {
 	ask_gdb <<-'END'
+		define walk
+			set $running_sp = $rsp
+			set $running_fp = $rbp
+			set $running_pc = $pc
+			set $parked_sp = (unsigned long)parked.sp
+			set $parked_fp = (unsigned long)parked.fp
+			set $parked_pc = (unsigned long)parked.pc
+			set $rsp = $parked_sp
+			set $rbp = $parked_fp
+			set $pc = $parked_pc
+			echo == parked\n
+			backtrace
+			set $rsp = $running_sp
+			set $rbp = $running_fp
+			set $pc = $running_pc
+		end
 		break while_it_is_parked
 		run
-		set $parked_sp = (unsigned long)parked.sp
-		set $parked_fp = (unsigned long)parked.fp
-		set $parked_pc = (unsigned long)parked.pc
-		set $rsp = $parked_sp
-		set $rbp = $parked_fp
-		set $pc = $parked_pc
-		echo == parked\n
-		backtrace
+		walk
+		continue
+		walk
 		kill
 	END
-	frames=$(name_frames | sed 's/^context_arrive //; s/^context_switch //')
-	[ "$frames" = "$parked_frames" ] ||
+	frames=$(name_frames | without_switch | tr '\n' ';')
+	[ "$frames" = "$parked_frames;inner_hop $outer_frames;" ] ||
 		fail "$1: a parked context's frames are: $frames" "$work/answers"
 	echo "ok $1: from its three words, a parked context walks to context_entry"
 }
@@ -74,6 +93,8 @@ check_parked() {
 check_every_instruction() {
 	ask_gdb <<-'END'
 		break context_swap
+		break context_hop
+		break context_drop
 		run
 		while $_isvoid($_exitcode)
 			while $pc >= (unsigned long)&context_swap && $pc < (unsigned long)&context_entry
@@ -84,22 +105,25 @@ check_every_instruction() {
 			continue
 		end
 	END
-	name_frames | sed 's/ context_switch / /' | sort | uniq -c >"$work/chains"
-	from_main=0 to_fresh=0 parked=0 leaving=0
+	# The innermost name is the part of the switch that runs.
+	name_frames | sed 's/^[a-z_]* //' | without_switch | sed 's/^context_leave //' |
+		sort | uniq -c >"$work/chains"
+	from_main=0 to_fresh=0 parked=0 hopped=0 leaving=0
 	while read -r count chain; do
 		case $chain in
-		'context_swap resume_parked main') from_main=$count ;;
-		'context_swap context_entry') to_fresh=$count ;;
-		"context_swap $parked_frames") parked=$count ;;
-		'context_swap context_leave outer_entry context_begin context_entry') leaving=$count ;;
+		'resume_parked main') from_main=$count ;;
+		'context_entry') to_fresh=$count ;;
+		"$parked_frames") parked=$count ;;
+		"inner_hop $outer_frames") hopped=$count ;;
+		'outer_entry context_entry') leaving=$count ;;
 		*) fail "$1: inside the switch gdb sees: $chain" "$work/chains" ;;
 		esac
 	done <"$work/chains"
-	for seen in $from_main $to_fresh $parked $leaving; do
+	for seen in $from_main $to_fresh $parked $hopped $leaving; do
 		[ "$seen" -gt 0 ] || fail "$1: gdb did not see all kinds of switch" "$work/chains"
 	done
 	echo "ok $1: at each instruction of a switch, gdb walks to the end" \
-		"($from_main + $to_fresh + $parked + $leaving backtraces)"
+		"($from_main + $to_fresh + $parked + $hopped + $leaving backtraces)"
 }
 
 for optimisation in ${OPTIMISATION:--O0 -O2}; do

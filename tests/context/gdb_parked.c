@@ -17,10 +17,24 @@ __attribute__((noinline)) void inner_park(void)
 	depth--;
 }
 
+/* The other way to park. With optimisation this function is gone by then. */
+__attribute__((noinline)) void hop_away(void)
+{
+	context_switch_last(&parked, &here, NULL, NULL);
+}
+
+__attribute__((noinline)) void inner_hop(void)
+{
+	depth++;
+	hop_away();
+	depth--;
+}
+
 __attribute__((noinline)) void middle_call(void)
 {
 	depth++;
 	inner_park();
+	inner_hop();
 	depth--;
 }
 
@@ -29,6 +43,7 @@ __attribute__((noinline)) void outer_entry(void *argument)
 	(void)argument;
 	middle_call();
 	context_leave(&parked, &here, NULL, NULL);
+	depth--; /* never reached */
 }
 
 /* gdb.sh stops here, when the context is parked. */
@@ -48,6 +63,8 @@ int main(void)
 {
 	context_adopt(&here);
 	context_init(&parked, stack, sizeof stack, outer_entry, NULL);
+	resume_parked();
+	while_it_is_parked();
 	resume_parked();
 	while_it_is_parked();
 	resume_parked();

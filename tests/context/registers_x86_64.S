@@ -41,9 +41,9 @@ registers_hold:
 	movq	8(%rax), %rsi           /* run->to */
 	xorl	%edx, %edx              /* no after-switch step */
 	xorl	%ecx, %ecx
-	call	context_swap
+	call	*32(%rax)               /* run->leave */
 	movq	(%rsp), %rdi
-	call	registers_arrive
+	call	*40(%rdi)               /* run->arrive */
 
 	movq	(%rsp), %rdi
 	movq	16(%rdi), %rdx

@@ -29,6 +29,35 @@ Test(rendezvous, end_first)
 	cr_assert(rendezvous_is_finished(&rendezvous), "it stays finished");
 }
 
+/* The short cuts leave the word as the long ways do. */
+Test(rendezvous, expected_and_told)
+{
+	rendezvous_init(&rendezvous);
+	rendezvous_expect(&rendezvous, &awaiter);
+	cr_assert_not(rendezvous_is_finished(&rendezvous));
+	cr_assert_eq(rendezvous_peek(&rendezvous), &awaiter);
+	rendezvous_tell(&rendezvous);
+	cr_assert(rendezvous_is_finished(&rendezvous));
+	cr_assert_not(rendezvous_park(&rendezvous, &awaiter));
+}
+
+Test(rendezvous, expected_and_finished)
+{
+	rendezvous_init(&rendezvous);
+	rendezvous_expect(&rendezvous, &awaiter);
+	cr_assert_eq(rendezvous_finish(&rendezvous), &awaiter);
+	cr_assert(rendezvous_is_finished(&rendezvous));
+}
+
+Test(rendezvous, parked_and_told)
+{
+	rendezvous_init(&rendezvous);
+	cr_assert(rendezvous_park(&rendezvous, &awaiter));
+	cr_assert_eq(rendezvous_peek(&rendezvous), &awaiter);
+	rendezvous_tell(&rendezvous);
+	cr_assert(rendezvous_is_finished(&rendezvous));
+}
+
 /* ---- both at once ---- */
 
 enum { ROUNDS = 20000 };

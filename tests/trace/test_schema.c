@@ -104,7 +104,8 @@ static const struct {
 	{FIRST EVENT("1", "A", "\t\t\tx\ty:ns64"), "beside one that takes all"},
 	{FIRST EVENT("1", "A", PLAIN) EVENT("1", "B", PLAIN), "event 1 a second time"},
 	{FIRST EVENT("1", "A", PLAIN) EVENT("2", "A", PLAIN), "name A a second time"},
-	{FIRST EVENT("1", "A\r", PLAIN), "control character, number 13"},
+	{FIRST EVENT("1", "A\r", PLAIN), "the byte 13, which is no ASCII"},
+	{FIRST EVENT("1", "A\xe9", PLAIN), "the byte 233, which is no ASCII"},
 	{FIRST "event\t1\tA\tm\t\t\t\t\t\t" LONG LONG LONG LONG "\n",
 	 "longer than 127"},
 };

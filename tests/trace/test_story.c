@@ -595,3 +595,56 @@ Test(names, a_text_that_does_not_fit_its_buffer_ends_in_dots)
 	text_word(to, sizeof to, "a b c");
 	cr_expect_str_eq(to, "a_b_c");
 }
+
+/* ---- what the trace says of itself ---- */
+
+static void expect_told(const char *text, const char *expected)
+{
+	struct made made = {.workers = 0};
+	struct trace_message why;
+	struct made_output output;
+	FILE *lines = tmpfile();
+	cr_assert_not_null(lines);
+	snprintf(made.path, sizeof made.path, "/tmp/weft-made-%d.weft", (int)getpid());
+	fprintf(lines, "weft-trace-text 1\n%s", text);
+	rewind(lines);
+	cr_assert_eq(command_undump(lines, made.path, &why), EXIT_HOLDS, "%s",
+		     why.text);
+	fclose(lines);
+	cr_assert_eq(trace_file_open(&made.file, made.path, &why), 0, "%s", why.text);
+	cr_assert_eq(command_story(&made.file, 20, made_out(&output)), EXIT_HOLDS);
+	made_expect(&output, expected);
+	made_free(&made);
+}
+
+Test(story, what_a_record_cost_and_where_records_are_lost)
+{
+	expect_told(
+		"header record_picoseconds=10200\n"
+		"0 100000 MARK fiber=1 number=5 text=\"x\"\n"
+		"0 101000 STATUS state=parked fiber=3 last_sequence=4\n"
+		"1 102000 MARK fiber=2 number=6 text=\"y\"\n"
+		"0 103000 LOST monotonic=5\n"
+		"segment 0 dropped=7\n",
+		"   0.0 us  fiber 1 notes \"x\" 5\n"
+		"   2.0 us  fiber 2 notes \"y\" 6\n"
+		"   3.0 us  worker 0: from here on its records are lost, for want of "
+		"room\n"
+		"In all: 0 switches in 3.0 us.\n"
+		"Writing a record cost 10.2 ns; 4 records, 0.7 % of the run.\n"
+		"7 records were lost for want of room: parts of this story are "
+		"missing.\n");
+}
+
+Test(story, a_ring_begins_in_the_middle)
+{
+	expect_told(
+		"segment 0 ring=1 capacity=3 head=8\n"
+		"0 100000 MARK fiber=1 number=5 text=\"x\" .sequence=40\n"
+		"0 101000 MARK fiber=1 number=6 text=\"x\"\n",
+		"   0.0 us  fiber 1 notes \"x\" 5\n"
+		"   1.0 us  fiber 1 notes \"x\" 6\n"
+		"In all: 0 switches in 1.0 us.\n"
+		"The trace is a ring, which keeps the end of a run: this story begins "
+		"in the middle.\n");
+}

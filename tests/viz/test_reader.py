@@ -6,9 +6,9 @@ import struct
 import unittest
 
 from helpers import Files, viz
-from trace_writer import YIELD, Writer, crowd, pingpong, schema_text
+from trace_writer import ANCHOR, MARK, STATUS, YIELD, Writer, crowd, pingpong, schema_text
 
-from weft_viz import reader
+from weft_viz import merge, reader
 from weft_viz.reader import TraceError, decode
 
 
@@ -109,7 +109,7 @@ class Damage(Files):
         self.assert_refused(b"ELF" + data[3:], "WEFT_TRACE")
         self.assert_refused(data.replace(b"\r\n", b"\n", 1), "text mode")
         self.assert_refused(patched(data, 8, "I", 0x04030201), "little-endian")
-        self.assert_refused(patched(data, 12, "H", 2), "format is 2.0")
+        self.assert_refused(patched(data, 12, "H", 2), "format is 2.1")
         self.assert_refused(patched(data, 16, "I", 64), "64 bytes")
         self.assert_refused(patched(data, 20, "I", 0), "0 segments")
         self.assert_refused(patched(data, 20, "I", 257), "257 segments")
@@ -122,7 +122,7 @@ class Damage(Files):
     def test_regions(self) -> None:
         data = pingpong(1).bytes()
         self.assert_refused(patched(data, 64, "I", 4097), "multiple of 64")
-        self.assert_refused(patched(data, 64, "I", 0), "do not lie in the file")
+        self.assert_refused(patched(data, 64, "I", 0), "overlap")
         self.assert_refused(patched(data, 72, "I", 2**32 - 64), "sites", "do not lie")
         self.assert_refused(patched(data, 72, "I", 4096), "overlap")
         self.assert_refused(patched(data, 88, "Q", 2**40), "more sites")
@@ -156,7 +156,7 @@ class Damage(Files):
                 self.assert_refused(Writer(schema=bad).bytes(), "schema")
         bytes_ = bytearray(Writer().bytes())
         bytes_[4100] = 0xFF
-        self.assert_refused(bytes(bytes_), "not text")
+        self.assert_refused(bytes(bytes_), "no ASCII text")
 
     def test_the_command_says_it_in_one_line(self) -> None:
         path = self.trace(pingpong(1))
@@ -172,6 +172,85 @@ class Damage(Files):
         self.assert_one_line(viz("workers", self.directory, "x.svg"), 3, "directory")
 
 
+class Rings(unittest.TestCase):
+    def marks(self, worker: int, numbers: range, w: Writer) -> None:
+        for number in numbers:
+            w.raw(worker, MARK, fiber=worker + 1, sequence=number, value=number)
+
+    def test_a_ring_has_its_newest_in_order(self) -> None:
+        for head in range(9, 30):
+            w = Writer(rings={0: (8, head)})
+            self.marks(0, range(head - 8, head), w)
+            trace = decode("a", w.bytes())
+            self.assertEqual([r.value for r in trace.segments[0].records],
+                             [*range(head - 7, head)])
+            self.assertEqual((trace.is_window, trace.segments[0].first, trace.dropped),
+                             (True, head - 7, 0))
+
+    def test_a_ring_that_is_not_full_has_all(self) -> None:
+        w = Writer(rings={0: (8, 7)})
+        self.marks(0, range(7), w)
+        trace = decode("a", w.bytes())
+        self.assertEqual([r.value for r in trace.segments[0].records], [*range(7)])
+        self.assertFalse(trace.is_window)
+
+    def test_what_was_overwritten_while_it_was_read_is_not_believed(self) -> None:
+        w = Writer(rings={0: (8, 20)})
+        self.marks(0, range(12, 20), w)
+        trace = decode("a", w.bytes(), {0: 23})
+        self.assertEqual([r.value for r in trace.segments[0].records], [*range(16, 20)])
+        self.assertEqual(decode("a", w.bytes(), {0: 99}).segments[0].records, [])
+
+    def window(self) -> Writer:
+        w = Writer(workers=2, rings={0: (4, 9), 1: (9, 5)})
+        w.raw(1, MARK, fiber=2, sequence=4, tick=1000)
+        w.raw(1, STATUS, arg=4, peer=3, value=12, tick=1500)
+        w.raw(1, MARK, fiber=2, sequence=5, tick=2000)
+        for sequence, tick in ((7, 2500), (8, 2600), (9, 2700)):
+            w.raw(0, MARK, fiber=2, sequence=sequence, tick=tick)
+        w.raw(1, MARK, fiber=2, sequence=10, tick=2750)
+        w.raw(1, MARK, fiber=1, sequence=31, tick=2800)
+        return w
+
+    def test_all_segments_are_cut_to_one_window(self) -> None:
+        trace = decode("a", self.window().bytes())
+        self.assertEqual([r.tick for r in trace.segments[0].records], [2500, 2600, 2700])
+        self.assertEqual([r.tick for r in trace.segments[1].records], [1500, 2750, 2800])
+        self.assertEqual([s.first for s in trace.segments], [6, 3])
+
+    def test_fibers_begin_anywhere_in_a_window(self) -> None:
+        merged = merge.merge(decode("a", self.window().bytes()))
+        self.assertEqual(merged.forced, 0)
+        self.assertEqual([s.record.tick for s in merged.steps],
+                         [1500, 2500, 2600, 2700, 2750, 2800])
+
+    def test_helpers_come_behind_the_workers(self) -> None:
+        w = Writer(workers=2, roles={1: 1}, lost_writers=3, cost=10200)
+        self.marks(1, range(3), w)
+        trace = decode("a", w.bytes())
+        self.assertEqual((trace.workers, [s.role for s in trace.segments]), (1, [0, 1]))
+        self.assertEqual((trace.record_picoseconds, trace.dropped), (10200, 3))
+
+    def test_a_file_of_minor_0_has_workers_only(self) -> None:
+        data = patched(crowd(2).bytes(), 14, "H", 0)
+        self.assertEqual(decode("a", patched(data, 112, "I", 0)).workers, 2)
+
+    def test_the_last_anchor_knows_the_clock_of_an_unclosed_trace(self) -> None:
+        for clean, rate in ((True, 1_000_000_000), (False, 3_000_000_000)):
+            w = Writer(clock=2, clean=clean)
+            w.raw(0, ANCHOR, value=2000, tick=2000)
+            w.raw(0, ANCHOR, value=100_001_000, tick=300_001_000)
+            self.assertEqual(decode("a", w.bytes()).ticks_per_second, rate)
+
+
+class Live(Files):
+    def test_a_file_that_is_cut_short_is_read_again(self) -> None:
+        path = self.trace(pingpong(1, spare=9))
+        data, heads = reader.read_file(path)
+        self.assertEqual(data, path.read_bytes())
+        self.assertEqual(heads, {0: len(pingpong(1).records[0])})
+
+
 class Unused(unittest.TestCase):
     def test_an_unclaimed_segment_has_no_worker(self) -> None:
         w = pingpong(1, workers=2)
@@ -180,8 +259,8 @@ class Unused(unittest.TestCase):
         self.assertEqual([s.worker for s in decode("a", data).segments], [0])
 
     def test_a_segment_that_is_not_there(self) -> None:
-        data = crowd(2).bytes()
-        self.assertEqual([s.worker for s in decode("a", patched(data, 512, "Q", 0)).segments], [1])
+        with self.assertRaises(TraceError):
+            decode("a", patched(crowd(2).bytes(), 512, "Q", 0))
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from pathlib import Path
 REPOSITORY = Path(__file__).resolve().parents[2]
 YIELD, PARK, FINISH, START, IDLE = 1, 2, 3, 4, 5
 SWITCH, CREATE, FINISHED, NAME, WORKER_START, WORKER_STOP, MARK, ANCHOR = range(1, 9)
-READY, AWAIT, RECYCLE, INLINE, SPAN_BEGIN, SPAN_END = range(9, 15)
+READY, AWAIT, RECYCLE, INLINE, SPAN_BEGIN, SPAN_END, STATUS, LOST = range(9, 17)
 SHARED, DIRECT = 5, 6  # places
 WAITS, HAD_FINISHED = 1, 2  # what an awaiter found
 IDLE_FIBER = 0xFFFF0000
@@ -42,6 +42,11 @@ class Writer:
     clean: bool = True
     dropped: int = 0
     spare: int = 0  # unused records at the end of each segment
+    rings: dict[int, tuple[int, int]] = field(default_factory=dict)  # segment: capacity, head
+    roles: dict[int, int] = field(default_factory=dict)  # of segments that are no workers'
+    cost: int = 0  # picoseconds
+    clock: int = 1
+    lost_writers: int = 0
     tick: int = 1000
     records: list[list[bytes]] = field(default_factory=list)
     strings: bytearray = field(default_factory=lambda: bytearray(b"\0"))
@@ -134,10 +139,11 @@ class Writer:
             offsets.append(offset + len(segments))
             segments += self._segment(worker, records)
             segments += bytes(-len(segments) % 64 if worker < self.workers - 1 else 0)
-        head = struct.pack("<8sIHHIIQIIQQQ", b"\x89WFT\r\n\x1a\n", 0x01020304, 1, 0, 32,
-                           self.workers, self.ticks_per_second, 1, 42, 1000, 1000, 5)
+        head = struct.pack("<8sIHHIIQIIQQQ", b"\x89WFT\r\n\x1a\n", 0x01020304, 1, 1, 32,
+                           self.workers, self.ticks_per_second, self.clock, 42, 1000, 1000, 5)
         head += struct.pack("<6I", *(n for region in regions for n in region))
-        head += struct.pack("<QQQ", 16 * len(self.sites), len(self.strings), 0)
+        head += struct.pack("<QQQIIQQ", 16 * len(self.sites), len(self.strings), 0,
+                            self.workers - len(self.roles), self.cost, self.lost_writers, 0)
         head = head.ljust(512, b"\0") + struct.pack(f"<{self.workers}Q", *offsets)
         result = bytearray(offset)
         for at, part in zip((0, *(at for at, _ in regions)),
@@ -146,10 +152,15 @@ class Writer:
         return bytes(result) + segments
 
     def _segment(self, worker: int, records: list[bytes]) -> bytes:
-        capacity = len(records) + self.spare
-        head = struct.pack("<IHHQQQQQQ8x", 0x31474553, worker, 0, len(records), self.dropped,
-                           capacity, 100 + worker, int(self.clean), 1)
-        return head + b"".join(records) + bytes(32 * self.spare)
+        ring = worker in self.rings
+        capacity, head = self.rings.get(worker, (len(records) + self.spare, len(records)))
+        slots = [bytes(32)] * capacity
+        for number, record in enumerate(records, head - len(records)):
+            slots[number % capacity] = record
+        header = struct.pack("<IHHQQQQQII8x", 0x31474553, worker, int(ring), head, self.dropped,
+                             capacity, 100 + worker, int(self.clean), 1,
+                             self.roles.get(worker, 0))
+        return header + b"".join(slots)
 
 
 def pingpong(rounds: int = 5, site: bool = False, **options) -> Writer:

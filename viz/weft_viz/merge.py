@@ -87,15 +87,31 @@ class Merger:
                 for member, number in self._memberships.of(record):
                     self._last[member] = min(self._last.get(member, number - 1), number - 1)
 
+    def _awaited(self, record: Record) -> Member | None:
+        """Whose next record this is not, if there is one. Numbers have 32 bits."""
+        for member, number in self._memberships.of(record):
+            if number != (self._last[member] + 1) % 2**32:
+                return member
+        return None
+
     def _place(self, queue: Queue) -> None:
         record = queue.first()
         if record is None:
             return
-        for member, number in self._memberships.of(record):
-            if number != self._last[member] + 1:
-                self._waiting[member].append(queue)
-                return
-        heapq.heappush(self._ready, (record.tick, queue.order))
+        member = self._awaited(record)
+        if member is not None:
+            self._waiting[member].append(queue)
+        else:
+            heapq.heappush(self._ready, (record.tick, queue.order))
+
+    def _take_ready(self) -> Queue | None:
+        """Of two records with one number, the first that is taken leaves the other behind."""
+        while self._ready:
+            queue = self._queues[heapq.heappop(self._ready)[1]]
+            if self._awaited(queue.first()) is None:
+                return queue
+            self._place(queue)
+        return None
 
     def _emit(self, queue: Queue, forced: bool) -> None:
         merged, record = self._merged, queue.take()
@@ -125,8 +141,8 @@ class Merger:
         for queue in self._queues:
             self._place(queue)
         while True:
-            if self._ready:
-                self._emit(self._queues[heapq.heappop(self._ready)[1]], False)
+            if queue := self._take_ready():
+                self._emit(queue, False)
             elif queue := self._take_forced():
                 self._emit(queue, True)
             else:

@@ -84,7 +84,8 @@ class Event:
     @property
     def sequence_place(self) -> str | None:
         """Where the record's number among those of its peer stands, if it has one."""
-        return next((f.place for f in self.fields if f.type == "sequence"), None)
+        return next((f.place for f in self.fields
+                     if f.type == "sequence" and f.place in ("high", "low")), None)
 
     @property
     def has_object(self) -> bool:
@@ -136,6 +137,7 @@ class Segment:
     worker: int  # its number; for a worker's segment, the worker's
     dropped: int
     clean: bool
+    claimed: bool
     records: list[Record]  # the kept ones
     first: int = 0  # the number of the first of them that is no older than the window
     role: int = WORKER
@@ -148,18 +150,14 @@ class Trace:
     tick0: int
     schema: Schema
     sites: list[Site]
-    segments: list[Segment]
+    segments: list[Segment]  # those that somebody claimed
     strings: bytes
     lost_strings: int
     workers: int = 0  # how many of the segments are workers'
     record_picoseconds: int = 0  # what writing a record costs; 0: not measured
-    lost_writers: int = 0
+    dropped: int = 0  # records lost, in all segments, and one for each thread without a segment
     lost_statuses: int = 0
     is_window: bool = False  # the beginning is missing by design; that is no loss
-
-    @property
-    def dropped(self) -> int:
-        return sum(s.dropped for s in self.segments) + self.lost_writers
 
     @property
     def clean(self) -> bool:
@@ -185,33 +183,56 @@ def string_at(strings: bytes, offset: int) -> str:
 
 # ---- the schema ----
 
+KIND, NAME, MODULE, TEXT, SENTENCE = 15, 31, 15, 31, 127  # bytes, at most; a type is a kind
+CHOICES_MAX = 128
 
-def parse_schema(text: str) -> Schema:
-    lines = text.split("\n")
-    if lines[0] != "weft-events 1":
-        raise TraceError(f"its schema does not begin with 'weft-events 1'; {NEWER_TOOL}")
+
+def parse_schema(text: bytes) -> Schema:
+    *lines, rest = text.split(b"\n")
     schema = Schema()
-    for number, line in enumerate(lines[1:], 2):
+    for number, line in enumerate(lines, 1):
         try:
-            parse_line(schema, line.split("\t"))
+            demand_ascii(line)
+            words = line.decode("ascii").split("\t")
+            if number == 1 and words[0] != "weft-events 1":
+                raise ValueError("it is not 'weft-events 1'")
+            parse_line(schema, words)
         except ValueError as error:
             raise TraceError(f"line {number} of its schema is damaged: {error}; {COPY_AGAIN}"
                              ) from None
+    demand(lines != [] and rest == b"", f"line {len(lines) + 1} of its schema has no end")
     return schema
+
+
+def demand_ascii(line: bytes) -> None:
+    strange = re.search(rb"[^\t -~]", line)
+    if strange:
+        raise ValueError(f"the byte {strange[0][0]} is no ASCII text")
 
 
 def parse_line(schema: Schema, words: list[str]) -> None:
     if words[0] == "choice":
-        kind, number, text = columns(words, 4)
-        key = word(kind), byte(number, 0)
-        if key in schema.choices:
-            raise ValueError(f"choice {kind} {number} stands twice")
-        schema.choices[key] = text
+        parse_choice(schema, columns(words, 4))
     elif words[0] == "event":
         event = parse_event(columns(words, 10))
         if event.number in schema.events:
             raise ValueError(f"event {event.number} stands twice")
+        if any(e.name == event.name for e in schema.events.values()):
+            raise ValueError(f"the name {event.name} stands twice")
         schema.events[event.number] = event
+
+
+def parse_choice(schema: Schema, words: list[str]) -> None:
+    kind, number, text = words
+    key = word(kind, KIND), byte(number, 0)
+    if not text:
+        raise ValueError("a choice has no text")
+    if key in schema.choices or (kind, bounded(text, TEXT)) in (
+            (k, t) for (k, _), t in schema.choices.items()):
+        raise ValueError(f"choice {kind} {number} stands twice")
+    if len(schema.choices) == CHOICES_MAX:
+        raise ValueError(f"there are more than {CHOICES_MAX} choices")
+    schema.choices[key] = text
 
 
 def columns(words: list[str], count: int) -> list[str]:
@@ -227,10 +248,16 @@ def byte(text: str, least: int = 1) -> int:
     return int(text)
 
 
-def word(text: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9_]{1,31}", text):
-        raise ValueError(f"{text!r} stands where a word of letters, digits and _ belongs")
+def bounded(text: str, most: int) -> str:
+    if len(text) > most:
+        raise ValueError(f"{text[:most]!r} goes on, and has more than {most} bytes")
     return text
+
+
+def word(text: str, most: int) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_]+", text):
+        raise ValueError(f"{text!r} stands where a word of letters, digits and _ belongs")
+    return bounded(text, most)
 
 
 def parse_event(words: list[str]) -> Event:
@@ -239,8 +266,16 @@ def parse_event(words: list[str]) -> Event:
     for place, spec in zip(PLACES, specs):
         if spec:
             field_name, colon, field_type = spec.partition(":")
-            fields.append(Field(word(field_name), word(field_type) if colon else "", place))
-    return Event(byte(number), word(name), module, tuple(fields), sentence)
+            fields.append(Field(word(field_name, NAME), word(field_type, KIND) if colon else "",
+                                place))
+    if len({f.name for f in fields}) < len(fields):
+        raise ValueError(f"two fields of event {number} have one name")
+    high, wide = ([f for f in fields if f.place == "high"],
+                  [f for f in fields if f.place == "low" and f.type in WIDE_TYPES])
+    if high and wide:
+        raise ValueError(f"{high[0].name} stands beside a field that takes all of value")
+    return Event(byte(number), word(name, NAME), word(module, MODULE), tuple(fields),
+                 bounded(sentence, SENTENCE))
 
 
 # ---- the file ----
@@ -302,12 +337,13 @@ def decode(path: str, data: bytes, heads: dict[int, int] | None = None) -> Trace
     regions = read_regions(data, header)
     offsets = struct.unpack_from(f"<{segments}Q", data, OFFSETS_AT)
     parts = [read_segment(data, i, offset, workers or segments, (heads or {}).get(i, 0))
-             for i, offset in enumerate(offsets) if offset]
+             for i, offset in enumerate(offsets)]
     check_apart([*regions.spans, *(span for _, span in parts)])
-    trace = Trace(path, ticks, header[9], read_schema(regions.schema),
+    trace = Trace(path, ticks, header[9], parse_schema(regions.schema),
                   read_sites(regions.sites, regions.strings),
-                  [segment for segment, _ in parts if segment], regions.strings, header[20],
-                  workers or segments, cost, lost_writers, lost_statuses)
+                  [segment for segment, _ in parts if segment.claimed], regions.strings,
+                  header[20], workers or segments, cost,
+                  sum(segment.dropped for segment, _ in parts) + lost_writers, lost_statuses)
     cut_to_window(trace)
     if header[7] == CLOCK_CYCLES and not trace.clean:
         trace.ticks_per_second = rate_of_anchors(trace, header[10])
@@ -369,7 +405,7 @@ def read_regions(data: bytes, header: tuple) -> Regions:
     for i, name in enumerate(("schema", "sites", "strings")):
         offset, length = header[12 + 2 * i], header[13 + 2 * i]
         demand(offset % 64 == 0, f"its {name} begin at {offset}, no multiple of 64")
-        demand(HEADER_SIZE <= offset and offset + length <= len(data),
+        demand(offset + length <= len(data),
                f"its {name}, bytes {offset} to {offset + length}, do not lie in the file")
         spans.append((offset, offset + length, name))
     sites_head, strings_head = header[18], header[19]
@@ -383,13 +419,6 @@ def read_regions(data: bytes, header: tuple) -> Regions:
                    data[header[14] : header[14] + sites_head], strings, spans)
 
 
-def read_schema(text: bytes) -> Schema:
-    try:
-        return parse_schema(text.decode("utf-8"))
-    except UnicodeDecodeError:
-        raise TraceError(f"its schema is not text; {COPY_AGAIN}") from None
-
-
 def read_sites(table: bytes, strings: bytes) -> list[Site]:
     sites = []
     for number, (file, function, line, _) in enumerate(SITE.iter_unpack(table), 1):
@@ -398,11 +427,11 @@ def read_sites(table: bytes, strings: bytes) -> list[Site]:
 
 
 def read_segment(data: bytes, index: int, offset: int, workers: int,
-                 head_after: int) -> tuple[Segment | None, tuple[int, int, str]]:
-    """The segment, or None for one that nobody claimed; and the bytes it takes."""
+                 head_after: int) -> tuple[Segment, tuple[int, int, str]]:
+    """The segment, and the bytes it takes."""
     name = f"segment {index}"
     demand(offset % 64 == 0, f"{name} begins at {offset}, no multiple of 64")
-    demand(HEADER_SIZE <= offset and offset + SEGMENT_SIZE <= len(data),
+    demand(offset + SEGMENT_SIZE <= len(data),
            f"{name}, at byte {offset}, does not lie in the file")
     (magic, number, flags, head, dropped, capacity, _, clean, claimed,
      role) = SEGMENT.unpack_from(data, offset)
@@ -417,14 +446,12 @@ def read_segment(data: bytes, index: int, offset: int, workers: int,
     demand(end <= len(data), f"{name} ends at byte {end}, the file has {len(data)}")
     demand(head == 0 or (capacity > 0 if flags else head <= capacity),
            f"{name} claims {head} records, it has room for {capacity}")
-    span = (offset, end, name)
-    if not claimed and head == 0:
-        return None, span
     slots = [Record._make(r) for r in RECORD.iter_unpack(data[start : start + min(
         head, capacity) * RECORD_SIZE])]
     first = oldest_in_ring(head, head_after, capacity) if flags else 0
     records = unroll(slots, first, head, capacity) if first else slots
-    return Segment(index, dropped, clean != 0, records, first, role), span
+    return Segment(index, dropped, clean != 0, claimed != 0 or head > 0, records, first,
+                   role), (offset, end, name)
 
 
 def oldest_in_ring(head: int, head_after: int, capacity: int) -> int:

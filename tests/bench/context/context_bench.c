@@ -4,6 +4,8 @@
  * take turns in short rounds, so that a change of clock rate or a busy neighbour meets
  * all of them, and each row's number is the median of its rounds.
  *
+ * The last two rows are for a switch in a function of its own: one return more.
+ *
  * Two limits stand beside the peers. limit_bare_jump is the three words and one jump,
  * where the compiler saves only what it needs: nothing below it is a switch.
  * limit_with_control_words adds the two instructions that read the floating-point
@@ -87,6 +89,62 @@ static double measure_switch_no_control_words(void)
 	double result = nanoseconds_each(start_ns, 2 * ROUND_TRIPS);
 	context_destroy(&there);
 	return result;
+}
+
+/* A switch in a function that returns to its caller, as all that wait do. Both contexts run the
+ * same loop: they wait in the same place. */
+
+struct side {
+	struct context *from, *to;
+	int trips; /* -1: for ever */
+};
+
+__attribute__((noinline)) static void bounce(struct context *from, struct context *to)
+{
+	context_switch(from, to, NULL, NULL);
+}
+
+__attribute__((noinline)) static void bounce_last(struct context *from,
+						  struct context *to)
+{
+	context_switch_last(from, to, NULL, NULL);
+}
+
+__attribute__((noinline)) static void bounce_often(void *argument)
+{
+	struct side *side = argument;
+	for (int i = 0; i != side->trips; i++)
+		bounce(side->from, side->to);
+}
+
+__attribute__((noinline)) static void bounce_last_often(void *argument)
+{
+	struct side *side = argument;
+	for (int i = 0; i != side->trips; i++)
+		bounce_last(side->from, side->to);
+}
+
+static double measure_pair(void (*often)(void *side))
+{
+	struct side first = {&here, &there, ROUND_TRIPS}, second = {&there, &here, -1};
+	context_adopt(&here);
+	context_init(&there, stack, sizeof stack, often, &second);
+	context_switch(&here, &there, NULL, NULL);
+	uint64_t start_ns = system_monotonic_ns();
+	often(&first);
+	double result = nanoseconds_each(start_ns, 2 * ROUND_TRIPS);
+	context_destroy(&there);
+	return result;
+}
+
+static double measure_switch_then_return(void)
+{
+	return measure_pair(bounce_often);
+}
+
+static double measure_switch_last(void)
+{
+	return measure_pair(bounce_last_often);
 }
 
 static double measure_context_init(void)
@@ -248,6 +306,8 @@ enum {
 	BARE_JUMP,
 	WITH_CONTROL_WORDS,
 	INIT,
+	THEN_RETURN,
+	LAST,
 	ROWS
 };
 
@@ -273,6 +333,12 @@ static struct row rows[ROWS] = {
 	[INIT] = {.name = "context_init",
 		  .measure = measure_context_init,
 		  .note = "context_init and context_destroy"},
+	[THEN_RETURN] = {.name = "switch_then_return",
+			 .measure = measure_switch_then_return,
+			 .note = "context_switch, in a function that then returns"},
+	[LAST] = {.name = "switch_last",
+		  .measure = measure_switch_last,
+		  .note = "the same with context_switch_last"},
 };
 
 static int compare_doubles(const void *left, const void *right)

@@ -2,6 +2,9 @@
  * floating-point control words, under names of its own. */
 #define CONTEXT_NO_CONTROL_WORDS
 #define context_swap context_swap_no_control_words
+#define context_hop context_hop_no_control_words
+#define context_drop context_drop_no_control_words
+#define context_resumed context_resumed_no_control_words
 #define context_entry context_entry_no_control_words
 #define context_prepare context_prepare_no_control_words
 #define context_control_words context_control_words_no_control_words

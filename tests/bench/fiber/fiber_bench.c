@@ -28,6 +28,7 @@
 
 enum {
 	ROUNDS = 21, /* odd: the median is one of them */
+	TURNS = 4,   /* of a row in a round; the last is counted */
 	FIBERS = 10000,
 	YIELDERS = 1000,
 	YIELDS = 100,
@@ -216,7 +217,7 @@ static void measure(struct row *row, int round)
 {
 	uint64_t start_ns = 0, end_ns = 0;
 	long faults = 0;
-	for (int turn = 0; row->run && turn < 2; turn++) {
+	for (int turn = 0; row->run && turn < TURNS; turn++) {
 		faults = page_faults();
 		start_ns = system_monotonic_ns();
 		row->run();
