@@ -119,7 +119,7 @@ static void make_trace(const char *path, uint32_t events, uint32_t workers)
 	struct making making = {.workers = workers};
 	uint32_t fibers = events / EVENTS_A_FIBER;
 	struct trace_options options = {.path = path,
-					.segments = workers,
+					.workers = workers,
 					.records = events / workers +
 						   EVENTS_A_FIBER * ALIVE};
 	if (trace_open(&making.trace, &options, &why) < 0)
