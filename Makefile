@@ -148,7 +148,7 @@ fuzz:
 # ---- measuring ----
 
 bench: all
-	@sh chapters/tools/need.sh --optional boost matplotlib
+	@sh chapters/tools/need.sh --optional boost lttng strace matplotlib
 	@sh tests/bench/bench.sh
 
 # ---- the house rules and the book ----

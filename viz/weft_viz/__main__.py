@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable
 
-from . import (lanes, model, page, plot, reader, rendezvous, stacks, states, switches,
+from . import (bench, lanes, model, page, plot, reader, rendezvous, stacks, states, switches,
                window)
 
 USAGE, UNREADABLE, MISSING, UNWRITABLE = 2, 3, 4, 5
@@ -81,6 +81,10 @@ def arguments(words: list[str]) -> argparse.Namespace:
         help="only awaits of these fibers, by number")
     for command in commands.choices.values():
         command.add_argument("--steps", type=steps, default=(None, None), metavar="A:B")
+    table = commands.add_parser("bench", help="What does each operation take?")
+    table.add_argument("table", type=Path, help="NAME.tsv, as `make bench` writes it")
+    table.add_argument("out", type=Path)
+    table.add_argument("--machine", type=Path, metavar="FILE", help="what it was measured on")
     return parser.parse_args(words)
 
 
@@ -192,6 +196,18 @@ def run_all(options: argparse.Namespace) -> int:
     return code
 
 
+def run_bench(options: argparse.Namespace) -> int:
+    machine = read_text(options.machine).strip() if options.machine else ""
+    try:
+        rows = bench.read(read_text(options.table), str(options.table))
+        write(options.out, bench.bench(rows, options.table.stem, machine))
+    except bench.TableError as error:
+        raise Failure(UNREADABLE, str(error)) from None
+    except plot.MissingTool as error:
+        raise Failure(MISSING, f"{options.out} {error}") from None
+    return 0
+
+
 def say(line: str) -> None:
     print("weft_viz:", model.printable_line(line), file=sys.stderr)
 
@@ -199,7 +215,8 @@ def say(line: str) -> None:
 def main(words: list[str]) -> int:
     try:
         options = arguments(words)
-        return run_all(options) if options.command == "all" else run_one(options)
+        runs = {"all": run_all, "bench": run_bench}
+        return runs.get(options.command, run_one)(options)
     except Failure as failure:
         say(str(failure))
         return failure.code
