@@ -254,8 +254,9 @@ static void put_segments(const struct dump *dump, uint64_t end)
 		put(dump, "capacity", segment->capacity, records + ring);
 		put(dump, "head", load_relaxed(&segment->head),
 		    records); /* read before */
+		put(dump, "head", head, records);
 		put(dump, "os_thread", segment->os_thread, 0);
-		put(dump, "claimed", load_relaxed(&segment->claimed), 1); /* as above */
+		put(dump, "claimed", claimed, 1);
 		put(dump, "role", segment->role, 0);
 		put(dump, "clean_close", segment->clean_close, 1);
 		put(dump, "dropped", load_relaxed(&segment->dropped), 0);
