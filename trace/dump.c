@@ -248,6 +248,9 @@ static void put_segments(const struct dump *dump, uint64_t end)
 		uint64_t offset = dump->file->header->segment_offset[i];
 		uint64_t records = dump->file->heads[i],
 			 ring = segment->flags & TRACE_RING;
+		/* Relaxed, both: the file is in memory and changes no more. */
+		uint64_t head = load_relaxed(&segment->head);
+		uint64_t claimed = load_relaxed(&segment->claimed);
 		fprintf(dump->out, "segment %u", (unsigned)i);
 		put(dump, "offset", offset, round_up(end));
 		put(dump, "ring", ring, 0);
