@@ -255,8 +255,6 @@ static void put_segments(const struct dump *dump, uint64_t end)
 		put(dump, "offset", offset, round_up(end));
 		put(dump, "ring", ring, 0);
 		put(dump, "capacity", segment->capacity, records + ring);
-		put(dump, "head", load_relaxed(&segment->head),
-		    records); /* read before */
 		put(dump, "head", head, records);
 		put(dump, "os_thread", segment->os_thread, 0);
 		put(dump, "claimed", claimed, 1);
