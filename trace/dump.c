@@ -248,14 +248,16 @@ static void put_segments(const struct dump *dump, uint64_t end)
 		uint64_t offset = dump->file->header->segment_offset[i];
 		uint64_t records = dump->file->heads[i],
 			 ring = segment->flags & TRACE_RING;
+		/* Relaxed, both: the file is in memory and changes no more. */
+		uint64_t head = load_relaxed(&segment->head);
+		uint64_t claimed = load_relaxed(&segment->claimed);
 		fprintf(dump->out, "segment %u", (unsigned)i);
 		put(dump, "offset", offset, round_up(end));
 		put(dump, "ring", ring, 0);
 		put(dump, "capacity", segment->capacity, records + ring);
-		put(dump, "head", load_relaxed(&segment->head),
-		    records); /* read before */
+		put(dump, "head", head, records);
 		put(dump, "os_thread", segment->os_thread, 0);
-		put(dump, "claimed", load_relaxed(&segment->claimed), 1); /* as above */
+		put(dump, "claimed", claimed, 1);
 		put(dump, "role", segment->role, 0);
 		put(dump, "clean_close", segment->clean_close, 1);
 		put(dump, "dropped", load_relaxed(&segment->dropped), 0);

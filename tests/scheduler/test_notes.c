@@ -1,6 +1,7 @@
 /* test_notes.c: what a program writes into its trace, and a trace that cannot be had. */
 #include "weft.h"
 
+#include <errno.h>
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -218,6 +219,27 @@ Test(notes, a_bad_number_of_records)
 						   .trace_records = UINT64_MAX},
 			    text, sizeof text);
 	assert_one_line(text);
+}
+
+Test(notes, a_wrong_word_in_the_environment)
+{
+	static const char *const words[] = {"rinng", "ring,ring", "ring,x", "5,5", ""};
+	for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+		char text[1000], value[400];
+		snprintf(value, sizeof value, "%s,%s", trace_path(), words[i]);
+		setenv("WEFT_TRACE", value, 1);
+		run_and_read_errors(NULL, text, sizeof text);
+		assert_one_line(text);
+		cr_assert(strstr(text, "cannot read WEFT_TRACE="), "%s", text);
+		cr_assert_neq(access(trace_path(), F_OK), 0);
+	}
+}
+
+Test(notes, a_bad_mode)
+{
+	struct weft *io;
+	struct weft_options options = {.trace_mode = (enum weft_trace_mode)2};
+	cr_assert_eq(weft_init(&io, &options), -EINVAL);
 }
 
 Test(notes, a_path_in_the_environment)

@@ -13,7 +13,8 @@ static struct trace *open_with(struct trace_options options)
 {
 	struct trace *trace;
 	struct trace_message why = {.text = ""};
-	options.path = in_directory("trace.weft");
+	if (!options.path)
+		options.path = in_directory("trace.weft");
 	cr_assert_eq(trace_open(&trace, &options, &why), 0, "%s", why.text);
 	return trace;
 }
@@ -429,7 +430,8 @@ Test(ring, a_trace_says_what_a_record_costs)
 /* ---- reading while it is written ---- */
 
 struct writer {
-	struct trace_options options;
+	struct trace_options
+		options; /* with the path: in_directory is not for threads */
 	_Atomic int stop;
 	uint64_t written;
 };
@@ -468,7 +470,9 @@ static void read_while_written(struct trace_options options)
 {
 	struct writer writer = {.options = options};
 	pthread_t thread;
-	const char *path = in_directory("trace.weft");
+	char path[300];
+	snprintf(path, sizeof path, "%s", in_directory("trace.weft"));
+	writer.options.path = path;
 	cr_assert_eq(pthread_create(&thread, NULL, write_until_stopped, &writer), 0);
 	uint64_t seen = 0;
 	for (int found = 0; found < 100;) {
@@ -513,11 +517,14 @@ static void *open_and_close(void *argument)
 /* trace_close cuts the file short under the reader. */
 Test(live, a_trace_that_is_closed_meanwhile)
 {
-	struct writer writer = {.options = {.records = 20000, .workers = 3}};
+	char path[300];
+	snprintf(path, sizeof path, "%s", in_directory("trace.weft"));
+	struct writer writer = {
+		.options = {.path = path, .records = 20000, .workers = 3}};
 	pthread_t thread;
 	cr_assert_eq(pthread_create(&thread, NULL, open_and_close, &writer), 0);
 	for (int i = 0; i < 400; i++)
-		(void)read_live(in_directory("trace.weft"));
+		(void)read_live(path);
 	store_relaxed(&writer.stop, 1); /* a flag */
 	pthread_join(thread, NULL);
 }

@@ -310,6 +310,26 @@ Test(writer, the_environment_names_the_trace)
 	cr_assert_eq(trace_close(trace), 0);
 }
 
+Test(writer, the_environment_asks_for_a_ring)
+{
+	static const char *const words[] = {"ring", "ring,123", "123,ring"};
+	for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+		struct trace *trace;
+		struct trace_message why;
+		struct trace_file file;
+		char value[600];
+		snprintf(value, sizeof value, "%s,%s", in_directory("named.weft"),
+			 words[i]);
+		cr_assert_eq(open_from(value, &trace, &why), 0, "%s", why.text);
+		open_file(&file, in_directory("named.weft"));
+		cr_assert_eq(trace_file_segment(&file, 0)->flags, TRACE_RING);
+		cr_assert_eq(trace_file_segment(&file, 0)->capacity,
+			     i ? 123 : TRACE_RECORDS_DEFAULT);
+		trace_file_close(&file);
+		cr_assert_eq(trace_close(trace), 0);
+	}
+}
+
 Test(writer, without_the_variable_nothing_is_traced)
 {
 	struct trace *trace = (struct trace *)&trace;
@@ -330,6 +350,12 @@ Test(writer, bad_values_are_refused)
 					     "trace.weft,10k",
 					     ",5",
 					     "trace.weft,-1",
+					     "trace.weft,ringing",
+					     "trace.weft,ring,ring",
+					     "trace.weft,ring,",
+					     "trace.weft,7,8",
+					     "trace.weft,7,8,ring",
+					     "a,trace.weft,7",
 					     "trace.weft,99999999999999999999"};
 	for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
 		struct trace *trace = (struct trace *)&trace;
