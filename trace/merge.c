@@ -264,11 +264,11 @@ static void note_waits(struct trace_merge *merge, uint32_t worker)
 		/* Numbers begin with 1, so a 0 is none that came already. */
 		uint32_t next = *last_of(merge, slot, need.index) + 1;
 		bool came = need.number != 0 && need.number < next;
-		merge->stop.waits[merge->stop.count++] = (struct trace_wait){
-			.worker = worker,
-			.index = cursor->index,
-			.record = places[i],
-			.number = came ? need.number : next};
+		merge->stop.waits[merge->stop.count++] =
+			(struct trace_wait){.worker = worker,
+					    .index = cursor->index,
+					    .record = places[i],
+					    .number = came ? need.number : next};
 	}
 }
 
