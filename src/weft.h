@@ -40,16 +40,25 @@ enum weft_guard {
 	WEFT_GUARD_NONE = 2,    /* an overflow overwrites the neighbour */
 };
 
+/* What a trace keeps when it is full. */
+enum weft_trace_mode {
+	WEFT_TRACE_LINEAR =
+		0,           /* the beginning of the run; the rest is counted as lost */
+	WEFT_TRACE_RING = 1, /* the end, as a flight recorder does */
+};
+
 /* Zero means the default everywhere; the struct may be all zeros. */
 struct weft_options {
 	uint32_t workers;     /* threads that run fibers, the caller's included; 1 */
 	size_t stack_size;    /* bytes of a slot: guard, stack, header; 65,536 */
 	uint32_t warm_stacks; /* unused stacks a worker keeps backed; 16,384 */
 	enum weft_guard guard;
-	int keep_signals; /* nonzero: install no handler for stack overflow */
-	const char
-		*trace_path; /* "" forbids tracing; NULL: as WEFT_TRACE=path[,N] says */
+	int keep_signals;       /* nonzero: install no handler for stack overflow */
+	const char *trace_path; /* "" forbids tracing; NULL: as the environment variable
+				WEFT_TRACE=path[,ring][,N] says, with N records for each
+				worker; then the two fields below do not count */
 	uint64_t trace_records; /* capacity for each worker; 65,536 */
+	enum weft_trace_mode trace_mode;
 	/* Gets the one-line report before the process ends; NULL writes it to descriptor 2.
 	 * Runs on any stack and in a signal handler. For the whole process. */
 	void (*on_fatal)(const char *report, size_t length);

@@ -164,11 +164,13 @@ static int reach(struct search *search, struct lane lane, struct hop *hop)
 	return 0;
 }
 
-/* A fiber's number may be given again, and its lane only takes room. */
-static void leave(struct search *search, const struct trace_record *record)
+/* A fiber that is gone only takes room: nothing comes later on its lane, unless that is what
+ * the search is about. */
+static void leave(struct search *search, const struct trace_record *record,
+		  struct moment now)
 {
 	struct hop **end = end_on(search, (struct lane){LANE_FIBER, record->fiber});
-	if (record->type != TRACE_RECYCLE || !end)
+	if (record->type != TRACE_RECYCLE || !end || now.number == search->from.number)
 		return;
 	release(*end);
 	fiber_table_remove(&search->others[0], record->fiber);
@@ -218,7 +220,7 @@ static int look_step(struct search *search, const struct trace_file *file,
 	search->over = search->to_next || now.number >= search->last.number;
 	if (hop && hop != search->to_next && hop != search->to_last)
 		release(hop);
-	leave(search, step->record);
+	leave(search, step->record, now);
 	return error;
 }
 

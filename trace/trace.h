@@ -124,6 +124,7 @@ struct trace_segment {
 	bool ring;
 	struct trace_record *first, *end; /* of the slots; one past the last */
 	uint64_t anchor_every;            /* ticks */
+	uint64_t status_next; /* for the trace_status_function: where it goes on */
 	struct trace *trace;
 };
 
@@ -147,7 +148,7 @@ static inline uint32_t trace_worker(const struct trace_segment *segment)
 }
 
 /* Writes STATUS records, at most `room`, with TRACE into `segment`, and returns for how many
- * live fibers there was none. Called in the middle of a TRACE of the segment's own thread: it
+ * live fibers there was none; segment->status_next, 0 at first, is its own. Called in the middle of a TRACE of the segment's own thread: it
  * may take no lock that is held over a TRACE, and does not suspend. */
 typedef uint64_t trace_status_function(void *context, struct trace_segment *segment,
 				       uint64_t room);

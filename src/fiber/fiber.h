@@ -64,6 +64,19 @@ enum fiber_reason {
 	FIBER_IDLES = 5,
 };
 
+/* What a trace holds of a fiber: how many records, and its state after the last of them, in one
+ * word, so that whoever reads it has both of one moment. Written by the fiber's owner when it
+ * records (fiber_count_record), never otherwise; read by any worker, in status.c. */
+struct fiber_records {
+	_Atomic uint64_t word; /* how many << 32 | enum fiber_state */
+};
+
+/* The other two things that status.c tells of a fiber; written and read as fiber_records. */
+struct fiber_identity {
+	_Atomic uint32_t id;
+	_Atomic uint32_t name; /* among the trace's strings; 0: none */
+};
+
 /* The worker that runs a fiber owns its fields; while it is ready or parked, whoever takes or
  * wakes it, one at a time. Handing it over is the release and acquire of the queue's lock or of
  * the rendezvous.
@@ -80,16 +93,17 @@ struct fiber {
 	const void *argument;
 	void *result;
 	struct weft *io;
-	char *stack_end;   /* never changes */
-	void *allocation;  /* of arguments that do not fit, or NULL */
-	const char *name;  /* for reports, or NULL; read by the overflow handler */
-	uint32_t id;       /* of this life */
-	uint32_t sequence; /* how many records of the trace it is in */
-	uint32_t deepest;  /* the most bytes of stack in use at a traced switch */
-	uint8_t state;     /* enum fiber_state; written by fiber_become */
-	bool queued;       /* under the ready queue's lock */
-	bool pinned;       /* runs on worker 0 only; never changes in a life */
-	/* Not touched in a warm life. */
+	char *stack_end;  /* never changes */
+	void *allocation; /* of arguments that do not fit, or NULL */
+	const char *name; /* for reports, or NULL; read by the overflow handler */
+	uint32_t id;      /* of this life */
+	uint8_t state;    /* enum fiber_state; written by fiber_become */
+	bool queued;      /* under the ready queue's lock */
+	bool pinned;      /* runs on worker 0 only; never changes in a life */
+	struct fiber_records records;
+	/* Not touched in a warm life that is not traced. */
+	uint32_t deepest; /* the most bytes of stack in use at a traced switch */
+	struct fiber_identity identity;
 	char *stack; /* lowest byte; never changes */
 };
 
@@ -109,6 +123,40 @@ static inline void fiber_become(struct fiber *fiber, enum fiber_state state)
 	fiber->state = (uint8_t)state;
 }
 
+/* Counts one more record of the fiber, and returns its number. The fiber is in the state that
+ * the record tells of: number and state change in one store, so that nobody sees the new state
+ * with the old number. */
+static inline uint32_t fiber_count_record(struct fiber *fiber)
+{
+	/* Relaxed: only the owner writes it, and ownership is handed over with more. */
+	uint64_t number = (load_relaxed(&fiber->records.word) >> 32) + 1;
+	/* Release: whoever sees a record of this life sees its identity. Pairs with:
+	 * status_of. */
+	store_release(&fiber->records.word, number << 32 | fiber->state);
+	return (uint32_t)number;
+}
+
+/* As fiber_count_record, for the first record of a life; its number is 1. */
+static inline uint32_t fiber_count_first_record(struct fiber *fiber)
+{
+	fiber->deepest = 0;
+	/* Relaxed: seen by who sees the number below. */
+	store_relaxed(&fiber->identity.name, 0);
+	/* Release: whoever sees the new number sees the last word of the life before, which
+	 * says that it has ended, and no name of it. Pairs with: status_of. */
+	store_release(&fiber->identity.id, fiber->id);
+	/* Release: as in fiber_count_record. Pairs with: status_of. */
+	store_release(&fiber->records.word, UINT64_C(1) << 32 | fiber->state);
+	return 1;
+}
+
+/* The trace has a name for the fiber. */
+static inline void fiber_set_traced_name(struct fiber *fiber, uint32_t string)
+{
+	/* Release: whoever sees the name sees whose it is. Pairs with: status_of. */
+	store_release(&fiber->identity.name, string);
+}
+
 /* Bytes of its stack in use; for a parked fiber. 0 for one on a thread's own stack, whose end
  * nobody has told. */
 static inline uint32_t fiber_stack_used(const struct fiber *fiber)
@@ -118,12 +166,13 @@ static inline uint32_t fiber_stack_used(const struct fiber *fiber)
 		       : 0;
 }
 
-/* Asks for the line at the top of a stack, where a fiber that has not started begins: when it is
- * looked for it is there, or nearer. Harmless for one that has, and for NULL. */
+/* Asks for the two lines at the top of a stack, where a fiber that has not started begins: when
+ * they are looked for they are there, or nearer. Harmless for one that has, and for NULL. */
 static inline void fiber_prefetch_stack(const struct fiber *fiber)
 {
 	uintptr_t stack_end = (uintptr_t)fiber - FIBER_ARGUMENTS;
 	__builtin_prefetch((void *)(stack_end - 64), 1);
+	__builtin_prefetch((void *)(stack_end - 128), 1);
 }
 
 /* As fiber_prefetch_stack, with the header's two lines. */
@@ -153,8 +202,6 @@ static inline int fiber_begin(struct fiber *fiber, context_entry_function *entry
 			return error;
 	}
 	fiber->name = NULL;
-	fiber->sequence = 0;
-	fiber->deepest = 0;
 	context_rearm(&fiber->context, fiber->stack_end, entry, fiber, words);
 	fiber_become(fiber, FIBER_NEW);
 	return 0;

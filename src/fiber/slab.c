@@ -136,6 +136,21 @@ void slab_give_shared(struct slab_pool *pool, struct fiber *fiber)
 	lock_give(&pool->lock);
 }
 
+uint64_t slab_carved(struct slab_pool *pool)
+{
+	lock_take(&pool->lock);
+	/* Relaxed: written under the lock. */
+	uint64_t full = load_relaxed(&pool->slabs);
+	uint64_t slots = full ? (full - 1) * SLAB_SLOTS + pool->carved : 0;
+	lock_give(&pool->lock);
+	return slots;
+}
+
+struct fiber *slab_at(const struct slab_pool *pool, uint64_t index)
+{
+	return fiber_at(pool, pool->slab[index / SLAB_SLOTS], index % SLAB_SLOTS);
+}
+
 struct fiber *slab_find_guard(const struct slab_pool *pool, const void *address)
 {
 	/* Acquire: the addresses before the count. Pairs with: add_slab. */

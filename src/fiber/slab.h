@@ -88,6 +88,10 @@ static inline void slab_give(struct slab_pool *pool, struct slab_warm *warm,
 	warm->count++;
 }
 
+/* How many slots were ever carved, and the fiber of one of them. Any thread may ask. */
+uint64_t slab_carved(struct slab_pool *pool);
+struct fiber *slab_at(const struct slab_pool *pool, uint64_t index);
+
 /* The fiber whose guard holds `address`, or NULL. Safe in a signal handler. */
 struct fiber *slab_find_guard(const struct slab_pool *pool, const void *address);
 

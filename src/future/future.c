@@ -40,7 +40,8 @@ SCHEDULER_RECORDS static void record_recycle(struct worker *worker, struct fiber
 					     struct fiber *direct)
 {
 	TRACE(worker->segment, RECYCLE, .fiber = from->id,
-	      .fiber_sequence = ++from->sequence, .peer = direct ? direct->id : 0);
+	      .fiber_sequence = fiber_count_record(from),
+	      .peer = direct ? direct->id : 0);
 	(void)worker, (void)from, (void)direct;
 }
 
@@ -78,7 +79,7 @@ SCHEDULER_RECORDS static void record_direct(struct worker *worker, struct fiber 
 					    struct fiber *awaiter)
 {
 	TRACE(worker->segment, READY, .arg = TRACE_place_DIRECT, .fiber = awaiter->id,
-	      .fiber_sequence = ++awaiter->sequence, .peer = self->id);
+	      .fiber_sequence = fiber_count_record(awaiter), .peer = self->id);
 	(void)worker, (void)self, (void)awaiter;
 }
 
@@ -97,7 +98,7 @@ static struct fiber *take_awaiter(struct worker *worker, struct fiber *self)
 SCHEDULER_RECORDS static void record_finish(struct worker *worker, struct fiber *self)
 {
 	TRACE(worker->segment, FINISH, .fiber = self->id,
-	      .fiber_sequence = ++self->sequence,
+	      .fiber_sequence = fiber_count_record(self),
 	      .value = trace_pair(self->deepest, 0));
 	(void)worker, (void)self;
 }
@@ -123,7 +124,8 @@ static void fiber_entry(void *argument)
 SCHEDULER_RECORDS static void record_create(struct worker *worker, struct fiber *fiber)
 {
 	TRACE(worker->segment, CREATE, .fiber = fiber->id,
-	      .fiber_sequence = ++fiber->sequence, .peer = worker->current->id,
+	      .fiber_sequence = fiber_count_first_record(fiber),
+	      .peer = worker->current->id,
 	      .value = trace_pair(0, (uint64_t)(fiber->stack_end - fiber->stack)));
 	(void)worker, (void)fiber;
 }
@@ -178,7 +180,7 @@ SCHEDULER_RECORDS static void run_inline(struct worker *worker,
 {
 	struct fiber *self = worker->current;
 	TRACE(worker->segment, INLINE, .fiber = self->id,
-	      .fiber_sequence = ++self->sequence);
+	      .fiber_sequence = fiber_count_record(self));
 	(void)self;
 	function(worker->io, context, result);
 	future->fiber = NULL;
@@ -219,7 +221,7 @@ SCHEDULER_RECORDS static void record_await(struct worker *worker, struct fiber *
 {
 	TRACE(worker->segment, AWAIT,
 	      .arg = finished ? TRACE_found_FINISHED : TRACE_found_WAITS,
-	      .fiber = self->id, .fiber_sequence = ++self->sequence,
+	      .fiber = self->id, .fiber_sequence = fiber_count_record(self),
 	      .peer = future->fiber_id);
 	(void)worker, (void)self, (void)future, (void)finished;
 }

@@ -28,22 +28,36 @@ static uint32_t string_of(struct worker *worker, const char *text)
 	}
 	return string->id;
 }
+
+static uint32_t name_current(struct worker *worker, const char *text)
+{
+	uint32_t string = string_of(worker, text);
+	fiber_set_traced_name(worker->current, string);
+	return string;
+}
 #endif
+
+SCHEDULER_RECORDS static void record_name(struct worker *worker, const char *text)
+{
+	TRACE(worker->segment, NAME, .fiber = worker->current->id,
+	      .fiber_sequence = fiber_count_record(worker->current),
+	      .value = name_current(worker, text));
+	(void)text;
+}
 
 void weft_name(struct weft *io, const char *text)
 {
 	struct worker *worker = scheduler_worker(io);
 	worker->current->name = text;
-	TRACE(worker->segment, NAME, .fiber = worker->current->id,
-	      .fiber_sequence = ++worker->current->sequence,
-	      .value = string_of(worker, text));
+	if (scheduler_traces(worker))
+		record_name(worker, text);
 }
 
 void weft_mark(struct weft *io, const char *text, uint32_t number)
 {
 	struct worker *worker = scheduler_worker(io);
 	TRACE(worker->segment, MARK, .fiber = worker->current->id,
-	      .fiber_sequence = ++worker->current->sequence,
+	      .fiber_sequence = fiber_count_record(worker->current),
 	      .value = trace_pair(number, string_of(worker, text)));
 	(void)text, (void)number;
 }
@@ -52,7 +66,7 @@ void weft_span_begin(struct weft *io, const char *text)
 {
 	struct worker *worker = scheduler_worker(io);
 	TRACE(worker->segment, SPAN_BEGIN, .fiber = worker->current->id,
-	      .fiber_sequence = ++worker->current->sequence,
+	      .fiber_sequence = fiber_count_record(worker->current),
 	      .value = string_of(worker, text));
 	(void)text;
 }
@@ -61,7 +75,7 @@ void weft_span_end(struct weft *io, const char *text)
 {
 	struct worker *worker = scheduler_worker(io);
 	TRACE(worker->segment, SPAN_END, .fiber = worker->current->id,
-	      .fiber_sequence = ++worker->current->sequence,
+	      .fiber_sequence = fiber_count_record(worker->current),
 	      .value = string_of(worker, text));
 	(void)text;
 }

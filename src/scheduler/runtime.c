@@ -13,6 +13,7 @@
 #include "base/system.h"
 #include "base/thread_local.h"
 #include "fiber/overflow.h"
+#include "scheduler/status.h"
 
 #define SLOT_SIZE_DEFAULT   65536u
 #define WARM_STACKS_DEFAULT 16384u
@@ -33,7 +34,8 @@ static int check_options(struct weft_options *options, const struct weft_options
 	if (options->stack_size < 4 * page || options->stack_size > (1u << 30))
 		return -EINVAL;
 	options->stack_size = (options->stack_size + page - 1) / page * page;
-	if (options->workers > WORKERS_MAX || options->guard > WEFT_GUARD_NONE)
+	if (options->workers > WORKERS_MAX || options->guard > WEFT_GUARD_NONE ||
+	    options->trace_mode > WEFT_TRACE_RING)
 		return -EINVAL;
 	return 0;
 }
@@ -52,8 +54,11 @@ static void open_trace(struct weft *io, const struct weft_options *options)
 			&io->trace,
 			&(struct trace_options){.path = options->trace_path,
 						.records = options->trace_records,
-						.workers = options->workers},
+						.workers = options->workers,
+						.ring = options->trace_mode ==
+							WEFT_TRACE_RING},
 			&why);
+	trace_set_status(io->trace, status_write, io);
 	if (error) {
 		(void)system_write_all(2, "weft: ", 6);
 		(void)system_write_all(2, why.text, strlen(why.text));
@@ -68,16 +73,19 @@ static void close_trace(struct weft *io)
 
 static void record_birth(struct worker *worker, struct fiber *fiber, const char *name)
 {
+	if (!scheduler_traces(worker))
+		return;
+	uint32_t string = trace_string(worker->io->trace, name);
 	TRACE(worker->segment, CREATE, .fiber = fiber->id,
-	      .fiber_sequence = ++fiber->sequence);
+	      .fiber_sequence = fiber_count_first_record(fiber));
+	fiber_set_traced_name(fiber, string);
 	TRACE(worker->segment, NAME, .fiber = fiber->id,
-	      .fiber_sequence = ++fiber->sequence,
-	      .value = trace_string(worker->io->trace, name));
+	      .fiber_sequence = fiber_count_record(fiber), .value = string);
 }
 
-static struct trace_segment *claim_segment(struct weft *io)
+static struct trace_segment *claim_segment(const struct worker *worker)
 {
-	return trace_claim(io->trace);
+	return trace_claim_worker(worker->io->trace, worker->index);
 }
 #else
 static void open_trace(struct weft *io, const struct weft_options *options)
@@ -92,9 +100,9 @@ static void record_birth(struct worker *worker, struct fiber *fiber, const char 
 {
 	(void)worker, (void)fiber, (void)name;
 }
-static struct trace_segment *claim_segment(struct weft *io)
+static struct trace_segment *claim_segment(const struct worker *worker)
 {
-	(void)io;
+	(void)worker;
 	return NULL;
 }
 #endif
@@ -106,7 +114,7 @@ static void enter_worker(struct worker *worker, uint32_t id, const char *name)
 {
 	struct fiber *self = &worker->thread_fiber;
 	base_set_this_thread(worker);
-	worker->segment = claim_segment(worker->io);
+	worker->segment = claim_segment(worker);
 	worker->current = self;
 	self->io = worker->io;
 	self->id = id;
@@ -115,7 +123,7 @@ static void enter_worker(struct worker *worker, uint32_t id, const char *name)
 	context_adopt(&self->context);
 	record_birth(worker, self, name);
 	TRACE(worker->segment, WORKER_START, .fiber = self->id,
-	      .fiber_sequence = ++self->sequence, .value = system_thread_id());
+	      .fiber_sequence = fiber_count_record(self), .value = system_thread_id());
 	if (worker->io->handles_overflow)
 		worker->signal_stack = overflow_enter_thread();
 }
@@ -123,7 +131,7 @@ static void enter_worker(struct worker *worker, uint32_t id, const char *name)
 static void exit_worker(struct worker *worker)
 {
 	TRACE(worker->segment, WORKER_STOP, .fiber = worker->current->id,
-	      .fiber_sequence = ++worker->current->sequence);
+	      .fiber_sequence = fiber_count_record(worker->current));
 	overflow_exit_thread(worker->signal_stack);
 	context_destroy(&worker->thread_fiber.context);
 	base_set_this_thread(NULL);
@@ -227,6 +235,7 @@ static void set_up(struct weft *io, const struct weft_options *options)
 	slab_init(&io->slabs, options->stack_size, options->guard);
 	io->control_words = context_control_words();
 	io->workers = 1;
+	io->workers_room = options->workers;
 	/* 1 is the main fiber. Relaxed: nobody else is here yet. */
 	store_relaxed(&io->next_id, 2);
 	pthread_mutex_init(&io->sleep_mutex, NULL);

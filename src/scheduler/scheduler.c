@@ -52,7 +52,7 @@ SCHEDULER_RECORDS void scheduler_record_ready(struct worker *worker,
 					      struct fiber *fiber)
 {
 	TRACE(worker->segment, READY, .arg = TRACE_place_SHARED, .fiber = fiber->id,
-	      .fiber_sequence = ++fiber->sequence, .peer = worker->current->id);
+	      .fiber_sequence = fiber_count_record(fiber), .peer = worker->current->id);
 	(void)worker, (void)fiber;
 }
 
@@ -112,8 +112,8 @@ SCHEDULER_RECORDS void scheduler_record_switch(struct worker *worker,
 	if (used > from->deepest)
 		from->deepest = used;
 	TRACE(worker->segment, SWITCH, .arg = (uint8_t)reason, .fiber = to->id,
-	      .fiber_sequence = ++to->sequence, .peer = from->id,
-	      .value = trace_pair(used, ++from->sequence));
+	      .fiber_sequence = fiber_count_record(to), .peer = from->id,
+	      .value = trace_pair(used, fiber_count_record(from)));
 	(void)to, (void)reason;
 }
 

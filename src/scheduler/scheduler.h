@@ -92,7 +92,8 @@ struct weft {
 	bool stopping;               /* under sleep_mutex */
 
 	uint32_t workers;      /* how many there are; set once */
-	struct worker *worker; /* an array of them */
+	uint32_t workers_room; /* how many were wanted; set once */
+	struct worker *worker; /* an array of that many */
 	bool handles_overflow; /* set once */
 };
 

@@ -53,6 +53,10 @@ Test(command, every_command_runs)
 	const char *good = in_directory("good.weft"), *text = in_directory("text");
 	undump(GOOD, good);
 	write_whole(text, "weft-trace-text 1\n" GOOD, 18 + sizeof GOOD - 1);
+	cr_assert_eq(tool("check", "--lint-ms", "5", good), EXIT_HOLDS);
+	cr_assert_eq(tool("check", "--progress", good, NULL), EXIT_HOLDS);
+	cr_assert_eq(tool("check", good, "--dot", in_directory("slice.dot")),
+		     EXIT_HOLDS);
 	cr_assert_eq(tool("dump", good, NULL, NULL), EXIT_HOLDS);
 	cr_assert_eq(tool("story", good, "--lines", "5"), EXIT_HOLDS);
 	cr_assert_eq(tool("lanes", "--width=40", "--ascii", good), EXIT_HOLDS);
@@ -80,6 +84,9 @@ static const struct {
 	{{"check"}, "check needs more words; usage: weft-trace check FILE"},
 	{{"check", "a", "b"}, "check takes fewer words"},
 	{{"check", "--lines", "3", "a"}, "check does not take --lines"},
+	{{"check", "--lint-ms", "0", "a"}, "--lint-ms 0: a whole number is needed"},
+	{{"check", "--dot=", "a"}, "--dot: the path of a file is needed"},
+	{{"check", "--progress=1", "a"}, "--progress takes no value"},
 	{{"story", "--lines"}, "--lines : a whole number is needed"},
 	{{"story", "--lines", "many", "a"}, "--lines many: a whole number is needed"},
 	{{"story", "--lines=0", "a"}, "--lines 0: a whole number is needed"},
