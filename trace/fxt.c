@@ -337,7 +337,8 @@ static uint32_t thread_of_segment(struct fxt *fxt, uint32_t segment)
 
 /* ---- scheduling ---- */
 
-struct sched {
+/* A worker goes from one thread to another. */
+struct handover {
 	const struct trace_step *step;
 	uint64_t ns;
 	uint32_t from, to; /* threads */
@@ -352,26 +353,26 @@ static void put_weight(struct fxt *fxt, const struct reference *name, bool idle)
 		put_small(fxt, ARGUMENT_INT32, name, (uint32_t)IDLE_WEIGHT);
 }
 
-static void write_switch(struct fxt *fxt, const struct sched *sched)
+static void write_switch(struct fxt *fxt, const struct handover *handover)
 {
 	struct reference outgoing, incoming, reason, reason_text;
 	struct fields fields = {.arguments.count = 0};
 	refer(fxt, &outgoing, "outgoing_weight");
 	refer(fxt, &incoming, "incoming_weight");
 	refer(fxt, &reason, "reason");
-	refer(fxt, &reason_text, sched->reason ? sched->reason : "");
-	if (!sched->reason)
-		refer_fields(fxt, &fields, sched->step);
+	refer(fxt, &reason_text, handover->reason ? handover->reason : "");
+	if (!handover->reason)
+		refer_fields(fxt, &fields, handover->step);
 	begin(fxt, RECORD_SCHEDULING,
-	      (uint64_t)sched->step->worker << 20 | (uint64_t)sched->state << 36 |
+	      (uint64_t)handover->step->worker << 20 | (uint64_t)handover->state << 36 |
 		      (uint64_t)SCHEDULING_SWITCH << 60,
 	      16);
-	put(fxt, sched->ns);
-	put(fxt, sched->from);
-	put(fxt, sched->to);
-	put_weight(fxt, &outgoing, sched->from_idle);
-	put_weight(fxt, &incoming, sched->to_idle);
-	if (sched->reason)
+	put(fxt, handover->ns);
+	put(fxt, handover->from);
+	put(fxt, handover->to);
+	put_weight(fxt, &outgoing, handover->from_idle);
+	put_weight(fxt, &incoming, handover->to_idle);
+	if (handover->reason)
 		put_text(fxt, &reason, &reason_text);
 	put_fields(fxt, &fields);
 	end(fxt);
@@ -386,15 +387,15 @@ static void export_switch(struct fxt *fxt, const struct moment *moment)
 {
 	const struct trace_record *record = moment->step.record;
 	uint32_t worker = moment->step.worker;
-	struct sched sched = {.step = &moment->step, .ns = moment->ns};
-	sched.from = thread_of_fiber(fxt, record->peer, worker);
-	sched.to = thread_of_fiber(fxt, record->fiber, worker);
-	sched.from_idle = is_idle(record->peer);
-	sched.to_idle = is_idle(record->fiber);
-	sched.state = record->arg == TRACE_leave_YIELD    ? THREAD_RUNNABLE
-		      : record->arg == TRACE_leave_FINISH ? THREAD_DEAD
-							  : THREAD_BLOCKED;
-	write_switch(fxt, &sched);
+	struct handover handover = {.step = &moment->step, .ns = moment->ns};
+	handover.from = thread_of_fiber(fxt, record->peer, worker);
+	handover.to = thread_of_fiber(fxt, record->fiber, worker);
+	handover.from_idle = is_idle(record->peer);
+	handover.to_idle = is_idle(record->fiber);
+	handover.state = record->arg == TRACE_leave_YIELD    ? THREAD_RUNNABLE
+			 : record->arg == TRACE_leave_FINISH ? THREAD_DEAD
+							     : THREAD_BLOCKED;
+	write_switch(fxt, &handover);
 }
 
 /* A worker begins and ends running a fiber without a SWITCH. */
@@ -402,18 +403,18 @@ static void export_worker(struct fxt *fxt, const struct moment *moment)
 {
 	const struct trace_record *record = moment->step.record;
 	bool starts = record->type == TRACE_WORKER_START;
-	struct sched sched = {.step = &moment->step, .ns = moment->ns};
+	struct handover handover = {.step = &moment->step, .ns = moment->ns};
 	if (is_idle(record->fiber))
 		return;
 	uint32_t fiber = thread_of_fiber(fxt, record->fiber, moment->step.worker);
 	uint32_t outside = thread_of_segment(fxt, moment->step.worker);
-	sched.from = starts ? outside : fiber;
-	sched.to = starts ? fiber : outside;
-	sched.from_idle = starts;
-	sched.to_idle = !starts;
-	sched.state = starts ? THREAD_RUNNABLE : THREAD_DEAD;
-	sched.reason = starts ? "worker starts" : "worker stops";
-	write_switch(fxt, &sched);
+	handover.from = starts ? outside : fiber;
+	handover.to = starts ? fiber : outside;
+	handover.from_idle = starts;
+	handover.to_idle = !starts;
+	handover.state = starts ? THREAD_RUNNABLE : THREAD_DEAD;
+	handover.reason = starts ? "worker starts" : "worker stops";
+	write_switch(fxt, &handover);
 }
 
 static void export_wakeup(struct fxt *fxt, const struct moment *moment)

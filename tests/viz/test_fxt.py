@@ -192,7 +192,8 @@ class Traces(Checked):
     def test_texts_of_any_bytes(self) -> None:
         w = Writer()
         w.start(1)
-        for text in (b"", b"\xff\x1b[2J", "åß∂ 糸".encode(), b"long " * 200, b"seven..", b"eight.."b"."):
+        for text in (b"", b"\xff\x1b[2J", "åß∂ 糸".encode(), b"long " * 200, b"seven..",
+                     b"eight..."):
             w.raw(0, SPAN_BEGIN, fiber=1, sequence=w.count(1), value=w.string(text))
         fxt = fxt_reader.read(self.export(self.trace(w), "fxt"))
         found = [e.name for e in fxt.of(Event) if e.kind == BEGIN]
