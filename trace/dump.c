@@ -252,8 +252,8 @@ static void put_segments(const struct dump *dump, uint64_t end)
 		put(dump, "offset", offset, round_up(end));
 		put(dump, "ring", ring, 0);
 		put(dump, "capacity", segment->capacity, records + ring);
-		put(dump, "head", load_relaxed(&segment->head),
-		    records); /* read before */
+		/* Relaxed: the reader has looked at it before. */
+		put(dump, "head", load_relaxed(&segment->head), records);
 		put(dump, "os_thread", segment->os_thread, 0);
 		put(dump, "claimed", load_relaxed(&segment->claimed), 1); /* as above */
 		put(dump, "role", segment->role, 0);
