@@ -391,8 +391,9 @@ static int cut(struct trace_file *file, uint32_t index, int status)
 	if (!copy)
 		return -ENOMEM;
 	*kept = (struct trace_run){copy, 0, whole->first + whole->count};
+	bool inside = false; /* and then to the end, also where the clock goes back */
 	for (uint64_t i = 0; i < whole->count; i++) {
-		bool inside = whole->records[i].tick >= file->window_tick;
+		inside = inside || whole->records[i].tick >= file->window_tick;
 		if (inside && whole->first + i < kept->first)
 			kept->first = whole->first + i;
 		if (inside || whole->records[i].type == status)

@@ -87,7 +87,7 @@ __attribute__((format(printf, 2, 3))) static bool bad(struct undump *undump,
 static bool append(struct undump *undump, struct bytes *bytes, const void *data,
 		   size_t size)
 {
-	if (bytes->size + size > bytes->room) {
+	if (!bytes->data || bytes->size + size > bytes->room) {
 		size_t room = 2 * bytes->room + size + 64;
 		void *grown = realloc(bytes->data, room);
 		if (!grown)

@@ -360,10 +360,12 @@ def cut_to_window(trace: Trace) -> None:
     start = max(s.records[0].tick if s.records else 2**64 - 1 for s in round_)
     status = trace.schema.number("STATUS")
     for segment in trace.segments:
-        end = segment.first + len(segment.records)
-        segment.first = next((segment.first + i for i, r in enumerate(segment.records)
-                              if r.tick >= start), end)
-        segment.records = [r for r in segment.records if r.tick >= start or r.type == status]
+        # From there on all of it, also where the clock goes back.
+        begin = next((i for i, r in enumerate(segment.records) if r.tick >= start),
+                     len(segment.records))
+        before = [r for r in segment.records[:begin] if r.type == status]
+        segment.records = before + segment.records[begin:]
+        segment.first += begin
 
 
 def rate_of_anchors(trace: Trace, monotonic_ns0: int) -> int:
