@@ -179,6 +179,11 @@ static int complete_slices(struct checker *checker)
 
 /* ---- one record ---- */
 
+static struct trace_writer_name writer_of(const struct teller *teller, uint32_t segment)
+{
+	return trace_file_writer(teller->checker->file, segment);
+}
+
 static const char *name_of(const struct teller *teller, uint32_t fiber)
 {
 	return names_of(&teller->names, fiber);
@@ -289,7 +294,7 @@ static void tell_lane(const struct teller *teller, const struct slice_edge *edge
 		snprintf(to, size, "object %" PRIu32 "'s order", edge->id);
 		return;
 	case LANE_WORKER:
-		snprintf(to, size, "worker %" PRIu32 "'s order", edge->id);
+		snprintf(to, size, "%s's order", writer_of(teller, edge->id).text);
 		return;
 	}
 }
@@ -313,9 +318,9 @@ static void print_slice(const struct teller *teller, const struct slice *slice)
 {
 	for (uint32_t i = 0; i < slice->node_count; i++) {
 		struct trace_step step = step_of(teller, &slice->nodes[i].moment);
-		fprintf(teller->out, "  %s step %" PRIu64 ", worker %u: ",
+		fprintf(teller->out, "  %s step %" PRIu64 ", %s: ",
 			i + 1 == slice->node_count ? "==>" : "   ", step.number,
-			(unsigned)step.worker);
+			writer_of(teller, step.worker).text);
 		print_record(teller, step.record, teller->out);
 		print_site(teller, &step, teller->out);
 		print_edges(teller, slice, i);
@@ -349,8 +354,9 @@ static void tell_record(const struct teller *teller, uint32_t worker, uint64_t i
 	const struct trace_record *record = record_at(teller, worker, index);
 	const struct schema_event *event =
 		&teller->checker->file->schema.events[record->type];
-	snprintf(to, size, "worker %" PRIu32 "'s record %" PRIu64 " (%s)", worker,
-		 index, event->known ? event->name : "an unknown event");
+	snprintf(to, size, "%s's record %" PRIu64 " (%s)",
+		 writer_of(teller, worker).text, index,
+		 event->known ? event->name : "an unknown event");
 }
 
 /* "ping's number 5" */
@@ -631,8 +637,8 @@ static void draw_cycle(const struct teller *teller, struct dot *dot)
 		if (knot->links[i].index == knot->links[next].wait.index)
 			snprintf(text, sizeof text, "the same record");
 		else
-			snprintf(text, sizeof text, "in worker %" PRIu32 "'s order",
-				 knot->links[i].worker);
+			snprintf(text, sizeof text, "in %s's order",
+				 writer_of(teller, knot->links[i].worker).text);
 		dot_edge(dot, 2 * next, 2 * i + 1, text, false);
 	}
 }

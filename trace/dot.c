@@ -134,7 +134,9 @@ static void put_node(const struct dot *dot, const char *head,
 	site_of(dot, step, site, sizeof site);
 	fprintf(dot->out, "label=\"");
 	put_text(dot->out, head);
-	fprintf(dot->out, ", worker %" PRIu32 "\\n", step->worker);
+	struct trace_writer_name writer =
+		trace_file_writer(dot->names->file, step->worker);
+	fprintf(dot->out, ", %s\\n", writer.text);
 	put_wrapped(dot->out, words);
 	if (*site) {
 		fputs("\\n", dot->out);
@@ -142,7 +144,7 @@ static void put_node(const struct dot *dot, const char *head,
 	}
 	fputs("\" tooltip=\"", dot->out);
 	put_text(dot->out, head);
-	fprintf(dot->out, ", worker %" PRIu32 ": ", step->worker);
+	fprintf(dot->out, ", %s: ", writer.text);
 	put_text(dot->out, words);
 	fputc('"', dot->out);
 }

@@ -492,9 +492,9 @@ static void write_names(struct json *json)
 	write_name(json, "process_name", "workers", (struct place){WORKERS_PROCESS, 0});
 	write_name(json, "process_name", "fibers", (struct place){FIBERS_PROCESS, 0});
 	for (uint32_t i = 0; i < trace_file_segments(json->moments.file); i++) {
-		char name[NAME_SIZE];
-		snprintf(name, sizeof name, "worker %" PRIu32, i);
-		write_name(json, "thread_name", name,
+		struct trace_writer_name name =
+			trace_file_writer(json->moments.file, i);
+		write_name(json, "thread_name", name.text,
 			   (struct place){WORKERS_PROCESS, i});
 	}
 	for (size_t i = 0; i < names->count; i++)

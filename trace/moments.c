@@ -34,8 +34,10 @@ void moments_thread_name(const struct moments *moments, size_t track, char *to)
 	if (track < moments->names.count)
 		snprintf(to, NAME_SIZE, "%s", moments->names.fibers[track].text);
 	else
-		snprintf(to, NAME_SIZE, "worker %zu, outside fibers",
-			 track - moments->names.count);
+		snprintf(to, NAME_SIZE, "%s, outside fibers",
+			 trace_file_writer(moments->file,
+					   (uint32_t)(track - moments->names.count))
+				 .text);
 }
 
 /* ---- states ---- */
@@ -299,7 +301,8 @@ void moments_facts(const struct moments *moments, struct moment_fact *facts)
 	facts[3] = (struct moment_fact){"strings_lost",
 					load_relaxed(&file->header->lost_strings)};
 	facts[4] = (struct moment_fact){"closed", trace_file_clean(file)};
-	facts[5] = (struct moment_fact){"ticks_repaired",
+	facts[5] = (struct moment_fact){"only_the_end", trace_file_is_window(file)};
+	facts[6] = (struct moment_fact){"ticks_repaired",
 					trace_merge_repairs(moments->merge)};
-	facts[6] = (struct moment_fact){"spans_without_begin", moments->lone_ends};
+	facts[7] = (struct moment_fact){"spans_without_begin", moments->lone_ends};
 }

@@ -127,7 +127,7 @@ struct moment_fact {
 	uint64_t number;
 };
 
-#define MOMENT_FACTS 7u
+#define MOMENT_FACTS 8u
 
 /* Known at once, but for the last two: known when the last step was seen. */
 void moments_facts(const struct moments *moments, struct moment_fact *facts);

@@ -705,10 +705,8 @@ void names_tell(const struct names *names, const struct trace_step *step, FILE *
 		fprintf(out, "worker %" PRIu32 " stops; it ran %s last", step->worker,
 			fiber);
 	else if (record->type == TRACE_LOST)
-		fprintf(out,
-			"worker %" PRIu32 ": from here on its records are lost, for "
-			"want of room",
-			step->worker);
+		fprintf(out, "%s: from here on its records are lost, for want of room",
+			trace_file_writer(names->file, step->worker).text);
 	else
 		tell_any(names, record, out);
 }

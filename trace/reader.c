@@ -537,6 +537,20 @@ const struct trace_segment_header *trace_file_segment(const struct trace_file *f
 	return at(file, file->header->segment_offset[index]);
 }
 
+struct trace_writer_name trace_file_writer(const struct trace_file *file,
+					   uint32_t index)
+{
+	static const char *const roles[] = {
+		[TRACE_WORKER] = "worker",
+		[TRACE_HELPER] = "helper",
+		[TRACE_FOREIGN] = "foreign thread",
+	};
+	struct trace_writer_name name;
+	snprintf(name.text, sizeof name.text, "%s %u",
+		 roles[trace_file_segment(file, index)->role], (unsigned)index);
+	return name;
+}
+
 const struct trace_record *trace_file_records(const struct trace_file *file,
 					      uint32_t index)
 {

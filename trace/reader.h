@@ -60,6 +60,14 @@ void trace_file_whole(const struct trace_file *file, struct trace_file *whole);
 uint32_t trace_file_segments(const struct trace_file *file);
 const struct trace_segment_header *trace_file_segment(const struct trace_file *file,
 						      uint32_t index);
+
+/* Whose the `index`th segment is, for people: "worker 1", "helper 4", "foreign thread 5". */
+struct trace_writer_name {
+	char text[32];
+};
+struct trace_writer_name trace_file_writer(const struct trace_file *file,
+					   uint32_t index);
+
 /* The `index`th segment's kept records, file->heads[index] of them. */
 const struct trace_record *trace_file_records(const struct trace_file *file,
 					      uint32_t index);

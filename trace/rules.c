@@ -563,9 +563,8 @@ static void tell_step(const struct judge *judge)
 	const struct trace_step *step = &judge->step;
 	const struct schema_event *event =
 		&judge->file->schema.events[step->record->type];
-	fprintf(judge->out,
-		"  step %" PRIu64 ", worker %" PRIu32 ", %s: ", step->number,
-		step->worker, event->name);
+	fprintf(judge->out, "  step %" PRIu64 ", %s, %s: ", step->number,
+		trace_file_writer(judge->file, step->worker).text, event->name);
 	names_tell(judge->names, step, judge->out);
 	fputc('\n', judge->out);
 	tell_site(judge);

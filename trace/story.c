@@ -157,7 +157,9 @@ static void tell_step(struct story *story, const struct trace_step *step)
 	} else if (begin_line(story, step->tick, 1)) {
 		if (story->workers > 1 && type != TRACE_WORKER_START &&
 		    type != TRACE_WORKER_STOP)
-			fprintf(story->out, "worker %" PRIu32 ": ", step->worker);
+			fprintf(story->out, "%s: ",
+				trace_file_writer(story->names->file, step->worker)
+					.text);
 		names_tell(story->names, step, story->out);
 	}
 	story->said = *step;
@@ -173,7 +175,8 @@ static void tell_turns(struct story *story, size_t period, uint64_t switches,
 	if (!begin_line(story, start, switches))
 		return;
 	if (story->workers > 1)
-		fprintf(story->out, "worker %" PRIu32 ": ", first->worker);
+		fprintf(story->out, "%s: ",
+			trace_file_writer(story->names->file, first->worker).text);
 	for (size_t i = 0; i < period; i++)
 		fprintf(story->out, "%s%s",
 			i == 0            ? ""

@@ -18,9 +18,6 @@ schema "weft-events 1"
 {schema}
 schema "event\\t200\\tSTEAL\\tscheduler\\t\\tfiber:fiber\\tvictim:worker\\t\\tbatch:count\\tx"
 schema "event\\t201\\tQUEUE_LENGTH\\tscheduler\\t\\t\\t\\tlocal:count\\tinjected:count\\tx"
-schema "event\\t202\\tSTATUS\\tmeta\\tstate:state\\t\\tfiber:fiber\\tname:string\\tlast:count\\tx"
-schema "choice\\tstate\\t2\\tready"
-schema "choice\\tstate\\t4\\tparked"
 segment 0
 segment 1
 0 1000 CREATE child=1
@@ -49,8 +46,7 @@ def newer_text() -> str:
         words = line.split("\t")
         if words[:3] == ["event", "9", "READY"]:
             words[7] = "cause:object"
-        if words[:2] != ["choice", "state"] and words[1:2] not in (["200"], ["201"]):
-            lines.append('schema "' + "\\t".join(words) + '"')
+        lines.append('schema "' + "\\t".join(words) + '"')
     return NEWER.format(schema="\n".join(lines))
 
 
@@ -83,6 +79,16 @@ class Exports(Files):
             self.skipTest(f"{program} is not built")
         subprocess.run([program], check=True, capture_output=True, timeout=60,
                        env={**os.environ, "WEFT_TRACE": str(path), **knobs})
+        return path
+
+    def ring(self) -> Path:
+        """A trace that holds the end of a run only, and a STATUS of each fiber."""
+        path = self.directory / "ring.weft"
+        environment = {**os.environ, "WEFT_TRACE": f"{path},ring,200", "YIELDS": "300", "WORK": "0"}
+        program = TOOL.parent / "chapter-2/demo"
+        if not program.exists():
+            self.skipTest(f"{program} is not built")
+        subprocess.run([program], check=True, capture_output=True, timeout=60, env=environment)
         return path
 
     def golden(self) -> list[Path]:

@@ -270,6 +270,23 @@ class Newer(Checked):
         self.assertIn("type-222", [e.name for e in self.events])
 
 
+class Rings(Checked):
+    def test_the_end_of_a_run(self) -> None:
+        path = self.ring()
+        fxt = fxt_reader.read(self.export(path, "fxt"))
+        self.check_form(fxt)
+        about, = (e for e in fxt.of(Event) if e.name == "about this trace")
+        self.assertEqual(about.arguments["only_the_end"], 1)
+        self.assertGreater(len(fxt.of(Switch)), 50)
+        self.assertLessEqual(len(fxt.of(Switch)), 200)
+
+    def test_threads_that_are_no_workers(self) -> None:
+        text = "weft-trace-text 1\nheader workers=1\nsegment 0\nsegment 1 role=2\n" \
+               "0 1000 CREATE child=1\n1 2000 type-222 .fiber=0 .arg=7\n"
+        fxt = fxt_reader.read(self.export(self.undump(text), "fxt"))
+        self.assertIn("foreign thread 1, outside fibers", names(fxt).values())
+
+
 class Large(Checked):
     """More fibers than a thread table has places, more texts than the string table has.
     EXPORT_FIBERS=100000 tries the size that the format must carry: a million records."""
