@@ -59,7 +59,7 @@ static void look_at(struct checker *checker, const struct trace_step *step)
 	check_apply(checker, &sight);
 }
 
-static uint64_t count_records(const struct trace_file *file)
+uint64_t check_count_records(const struct trace_file *file)
 {
 	uint64_t count = 0;
 	for (uint32_t i = 0; i < trace_file_segments(file); i++)
@@ -75,7 +75,7 @@ static int walk(struct checker *checker)
 	int error = trace_merge_open(&merge, checker->file);
 	if (error)
 		return error;
-	progress_start(&progress, "checked", count_records(checker->file),
+	progress_start(&progress, "checked", check_count_records(checker->file),
 		       checker->options->progress);
 	while (!checker->out_of_memory && trace_merge_next(merge, &step)) {
 		look_at(checker, &step);

@@ -119,6 +119,11 @@ struct checker {
 	bool has_ready; /* a READY was met */
 };
 
+/* ---- check.c ---- */
+
+/* Of all segments, or of what a window has of them. */
+uint64_t check_count_records(const struct trace_file *file);
+
 /* ---- check_state.c ---- */
 
 /* Fills in what `step` is about, and meets the fibers that are new; false without

@@ -508,14 +508,6 @@ static void print_counts(const struct checker *checker, FILE *out)
 	fprintf(out, ")\n");
 }
 
-static uint64_t count_records(const struct trace_file *file)
-{
-	uint64_t count = 0;
-	for (uint32_t i = 0; i < trace_file_segments(file); i++)
-		count += file->heads[i];
-	return count;
-}
-
 /* "7 invariants evaluated, 5 judged: all hold (23 switches, 3 fibers, 1 worker)". Lints
  * are not among them. */
 static void print_verdict(const struct teller *teller, size_t broken)
@@ -527,9 +519,11 @@ static void print_verdict(const struct teller *teller, size_t broken)
 		judged += checker->judged[i] > 0;
 	fprintf(out, "%zu invariants evaluated, %zu judged", check_invariant_count,
 		judged);
-	if (checker->window)
-		fprintf(out, " in the window of the last %" PRIu64 " records",
-			count_records(checker->file));
+	if (checker->window) {
+		fprintf(out, " in the window of the last ");
+		names_count(out, check_count_records(checker->file), "record",
+			    "records");
+	}
 	fprintf(out, ": ");
 	bool ordered = checker->knot.kind == KNOT_NONE;
 	if (broken)

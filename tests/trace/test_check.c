@@ -690,7 +690,7 @@ Test(check, what_began_before_a_window_is_never_broken)
 		struct answer answer = check_text(text);
 		cr_assert_eq(answer.code, EXIT_HOLDS, "%s:\n%s", records[i],
 			     answer.text);
-		cr_assert(strstr(answer.text, " in the window of the last 1 records: "),
+		cr_assert(strstr(answer.text, " in the window of the last 1 record: "),
 			  "%s", answer.text);
 		free(answer.text);
 	}
