@@ -18,7 +18,6 @@ schema "weft-events 1"
 {schema}
 schema "event\\t200\\tSTEAL\\tscheduler\\t\\tfiber:fiber\\tvictim:worker\\t\\tbatch:count\\tx"
 schema "event\\t201\\tQUEUE_LENGTH\\tscheduler\\t\\t\\t\\tlocal:count\\tinjected:count\\tx"
-schema "event\\t202\\tSTATUS\\tmeta\\tstate:state\\t\\tfiber:fiber\\tname:string\\tlast:count\\tx"
 schema "choice\\tstate\\t2\\tready"
 schema "choice\\tstate\\t4\\tparked"
 segment 0
