@@ -5,15 +5,18 @@ The schema is read from trace/events.def, so that a change of the vocabulary rea
 
 from __future__ import annotations
 
+import random
 import re
 import struct
+from collections import deque
 from dataclasses import dataclass, field
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 YIELD, PARK, FINISH, START, IDLE = 1, 2, 3, 4, 5
 SWITCH, CREATE, FINISHED, NAME, WORKER_START, WORKER_STOP, MARK, ANCHOR = range(1, 9)
-READY, AWAIT, RECYCLE, INLINE, SPAN_BEGIN, SPAN_END = range(9, 15)
+READY, AWAIT, RECYCLE, INLINE, SPAN_BEGIN, SPAN_END, STATUS = range(9, 16)
+STATES = {"new": 1, "ready": 2, "running": 3, "parked": 4, "finished": 5}  # as STATUS has them
 SHARED, DIRECT = 5, 6  # places
 WAITS, HAD_FINISHED = 1, 2  # what an awaiter found
 IDLE_FIBER = 0xFFFF0000
@@ -42,6 +45,7 @@ class Writer:
     clean: bool = True
     dropped: int = 0
     spare: int = 0  # unused records at the end of each segment
+    gone: int = 0  # records that each segment, a ring, has written over
     tick: int = 1000
     records: list[list[bytes]] = field(default_factory=list)
     strings: bytearray = field(default_factory=lambda: bytearray(b"\0"))
@@ -120,6 +124,10 @@ class Writer:
     def span(self, fiber: int, text: str, type_: int, worker: int = 0) -> None:
         self.raw(worker, type_, fiber=fiber, sequence=self.count(fiber), value=self.string(text))
 
+    def status(self, fiber: int, state: str, last: int, name: str = "", worker: int = 0) -> None:
+        self.raw(worker, STATUS, STATES[state], peer=fiber,
+                 value=(self.string(name) if name else 0) << 32 | last)
+
     def anchor(self, worker: int = 0) -> None:
         self.raw(worker, ANCHOR, value=self.tick)
 
@@ -146,10 +154,23 @@ class Writer:
         return bytes(result) + segments
 
     def _segment(self, worker: int, records: list[bytes]) -> bytes:
-        capacity = len(records) + self.spare
-        head = struct.pack("<IHHQQQQQQ8x", 0x31474553, worker, 0, len(records), self.dropped,
-                           capacity, 100 + worker, int(self.clean), 1)
-        return head + b"".join(records) + bytes(32 * self.spare)
+        if self.gone:
+            return self._ring(worker, records)
+        return (self._segment_header(worker, 0, len(records), len(records) + self.spare)
+                + b"".join(records) + bytes(32 * self.spare))
+
+    def _ring(self, worker: int, records: list[bytes]) -> bytes:
+        """The slot after the newest record is the one that a reader does not believe."""
+        capacity = len(records) + 1
+        slots = [bytes(32)] * capacity
+        for number, record in enumerate(records, self.gone):
+            slots[number % capacity] = record
+        return (self._segment_header(worker, 1, self.gone + len(records), capacity)
+                + b"".join(slots))
+
+    def _segment_header(self, worker: int, flags: int, head: int, capacity: int) -> bytes:
+        return struct.pack("<IHHQQQQQII8x", 0x31474553, worker, flags, head, self.dropped,
+                           capacity, 100 + worker, int(self.clean), 1, 0)
 
 
 def pingpong(rounds: int = 5, site: bool = False, **options) -> Writer:
@@ -263,3 +284,107 @@ def elsewhere(between: bool = False, **options) -> Writer:
     w.stop(1)
     w.stop(other, 1)
     return w
+
+
+@dataclass
+class Simulated:
+    """A run at random that keeps the rules, and what was true in it after each step."""
+
+    writer: Writer
+    counts: list[dict[str, int]] = field(default_factory=list)  # fibers by state
+    running: list[tuple[int, ...]] = field(default_factory=list)  # by worker
+
+
+class Simulation:
+    """A scheduler with one queue. Fiber 1 is main; 0 stands for a worker's idle context. Some
+    fibers stay to the end, so that there is always something to do."""
+
+    def __init__(self, seed: int, fibers: int, steps: int, workers: int, **options) -> None:
+        self.dice = random.Random(seed)
+        self.w = Writer(workers=workers, **options)
+        self.result = Simulated(self.w)
+        self.state: dict[int, str] = {}
+        self.counts = {name: 0 for name in STATES}
+        self.enter(1, "running")
+        self.running = [1] + [0] * (workers - 1)
+        self.ready: deque[int] = deque()
+        self.parked: list[int] = []
+        self.born, self.fibers, self.alive = 1, fibers, 1
+        self.steps, self.ending = steps, fibers / steps
+        self.w.start(1)
+        self.note()
+        for worker in range(1, workers):
+            self.w.start(IDLE_FIBER + worker, worker)
+            self.note()
+
+    def note(self) -> None:
+        """After each record."""
+        self.result.counts.append(dict(self.counts))
+        self.result.running.append(tuple(self.running))
+
+    def enter(self, fiber: int, state: str) -> None:
+        before = self.state.get(fiber)
+        if before:
+            self.counts[before] -= 1
+        self.state[fiber] = state
+        self.counts[state] += 1
+
+    def run(self) -> Simulated:
+        while len(self.result.counts) < self.steps:
+            self.w.tick += self.dice.choice((0, 0, 10, 300, 20000))
+            self.turn(self.dice.randrange(len(self.running)))
+        return self.result
+
+    def turn(self, worker: int) -> None:
+        fiber = self.running[worker]
+        if fiber == 0:
+            self.leave(worker, IDLE, "")
+        elif self.born < self.fibers and self.dice.random() < 0.3:
+            self.spawn(worker, fiber)
+        elif self.parked and self.dice.random() < 0.3:
+            self.wake(self.parked.pop(self.dice.randrange(len(self.parked))), fiber, worker)
+        elif fiber != 1 and self.alive > 5 and self.dice.random() < self.ending:
+            self.alive -= 1
+            self.w.finish(fiber, worker)
+            self.note()
+            self.leave(worker, FINISH, "finished")
+        elif self.dice.random() < 0.2 and len(self.parked) < self.alive - 2:
+            self.parked.append(fiber)
+            self.leave(worker, PARK, "parked")
+        elif self.ready:
+            self.ready.append(fiber)
+            self.leave(worker, YIELD, "ready")
+
+    def spawn(self, worker: int, parent: int) -> None:
+        self.born += 1
+        self.alive += 1
+        self.w.create(self.born, parent, f"job{self.born % 7}", worker)
+        self.enter(self.born, "new")
+        self.note()
+        self.wake(self.born, parent, worker)
+
+    def wake(self, fiber: int, waker: int, worker: int) -> None:
+        self.w.ready(fiber, waker, worker=worker)
+        self.enter(fiber, "ready")
+        self.ready.append(fiber)
+        self.note()
+
+    def leave(self, worker: int, reason: int, state: str) -> None:
+        """The worker goes on with the next ready fiber, or is idle."""
+        previous = self.running[worker]
+        following = self.ready.popleft() if self.ready else 0
+        if previous == following == 0:
+            return
+        idle = IDLE_FIBER + worker
+        used = 64 + 16 * self.dice.randrange(20)
+        self.w.switch(previous or idle, following or idle, reason, used, worker)
+        if previous:
+            self.enter(previous, state)
+        if following:
+            self.enter(following, "running")
+        self.running[worker] = following
+        self.note()
+
+
+def simulated(seed: int, fibers: int, steps: int, workers: int = 2, **options) -> Simulated:
+    return Simulation(seed, fibers, steps, workers, **options).run()

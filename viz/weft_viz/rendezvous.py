@@ -16,7 +16,7 @@ import xml.etree.ElementTree as ET
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
-from . import lanes, svg
+from . import paints, svg
 from .model import (FINISHED, PARKED, RECYCLED, RUNNING, Await, Fiber, Model, Ready, Switch,
                     count)
 from .window import Window
@@ -256,7 +256,7 @@ class Panel:
                 continue
             several = state == "several"
             box(self.root, start, top, end - start, BAR,
-                svg.FAINT if several else lanes.STATES[state].color)
+                svg.FAINT if several else paints.STATES[state].color)
             self.inside(start, end, top, ("…",) if several else (state, SHORT.get(state, "")),
                         svg.INK if several else svg.ON_COLOR)
 
