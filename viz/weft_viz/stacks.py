@@ -270,7 +270,7 @@ def histogram(sheet: plot.Sheet, every: Together, y: float, room: float) -> None
 
 # ---- the picture ----
 
-TOP, AXIS, GAP = 16, 40, 18
+TOP, AXIS, GAP = 12, 40, 18
 ROOM = 92.0  # of a lane for all fibers
 
 
@@ -383,7 +383,7 @@ def notes(model: Model, window: Window, facts: Facts) -> list[str]:
     if len(facts.shown) < len(facts.found):
         lines.append(f"Of {len(facts.found):,} fibers, the first picture counts how many got how "
                      "deep. The second shows all that were left: green from the shallowest to "
-                     f"the deepest of a column of {COLUMN} pixels, black the median. Then come "
+                     f"the deepest of a column of {COLUMN} pixels, a line at the median. Then come "
                      f"lanes of up to {EACH} each of the deepest and of the most often left.")
     if facts.unmeasured:
         lines.append("Not measured, on a thread's own stack: "
