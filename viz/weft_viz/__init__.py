@@ -12,8 +12,8 @@ __main__ the command
 
 A picture depends on the trace and nothing else: the same trace gives the same bytes.
 
-A record is decoded, merged and told to the model by plain Python, about 6 us for each:
-a million records are some seconds, and a small trace needs neither numpy nor
-matplotlib for switches, states and rendezvous. Reading them with numpy would save less than a tenth of that.
-What is drawn of a million stays is counted with numpy, which matplotlib needs anyway.
+A record is decoded, merged and told to the model by plain Python, about 6 us for each: a million
+records are some seconds, and a small trace needs neither numpy nor matplotlib for switches, states
+and rendezvous. Reading with numpy would save less than a tenth of that. What is drawn of a million
+stays is counted with numpy, which matplotlib needs anyway.
 """
