@@ -81,14 +81,6 @@ class Page(Files):
         self.assertFalse((self.directory / "out/rendezvous.svg").exists())
         self.assertNotIn("rendezvous", page)
 
-    def test_stacks_of_few_fibers(self) -> None:
-        page = self.make(crowd(11, 2))  # and main
-        self.assertTrue((self.directory / "out/stacks.svg").exists())
-        page = self.make(crowd(12, 2))
-        self.assertFalse((self.directory / "out/stacks.svg").exists())
-        self.assertIn("This picture was not drawn: it is for at most 12 fibers, and this run has "
-                      "13.", page)
-
     def test_well_formed_and_whole(self) -> None:
         page = self.full()
         root = minidom.parseString(page.encode()).documentElement

@@ -10,8 +10,8 @@ from helpers import (SVG, Files, build, ids, needs_matplotlib, needs_neato, text
 from trace_writer import (FINISH, HAD_FINISHED, PARK, WAITS, YIELD, Writer, awaits, crowd,
                           elsewhere, pingpong)
 
-from weft_viz import bars, lanes, rendezvous, stacks, states, svg, switches, window
-from weft_viz.bars import Bar
+from weft_viz import (fibers, lanes, plot, rendezvous, stacks, states, svg, switches, window,
+                      workers)
 from weft_viz.model import PARKED, READY, RUNNING, Model
 
 ODD = 'a<b>&"\'$x$ \\N é 漢字 {|}'
@@ -28,7 +28,7 @@ def draw_states(built: Model, shown: window.Window) -> bytes:
 
 PICTURES = {"switches": draw_switches, "states": draw_states,
             "rendezvous": rendezvous.rendezvous, "stacks": stacks.stacks,
-            "workers": lanes.workers, "fibers": lanes.fibers}
+            "workers": workers.workers, "fibers": fibers.fibers}
 NAMING = {name: draw for name, draw in PICTURES.items() if name not in ("states", "rendezvous")}
 
 
@@ -112,7 +112,7 @@ class EveryPicture(Files):
 
     def test_forty_fibers_are_named_in_the_lanes(self) -> None:
         built = build(crowd(40, 2))
-        for draw in (lanes.workers, lanes.fibers):
+        for draw in (workers.workers, fibers.fibers):
             seen = texts(draw(built, whole(built))).split("\n")
             for number in range(40):
                 self.assertIn(f"job{number}", seen)
@@ -491,62 +491,30 @@ class Rendezvous(unittest.TestCase):
         self.assertLessEqual(panel.end, rendezvous.PANEL)
 
 
-class Bars(unittest.TestCase):
-    def test_wide_bars_stay_as_they_are(self) -> None:
-        given = [Bar("a", 0, 50), Bar("b", 50, 100)]
-        self.assertEqual(bars.quantise(given, 0, 100, 100), bars.Quantised(given))
-
-    def test_a_pixel_shows_its_longest_and_is_mixed(self) -> None:
-        given = [Bar("a", 0, 4), Bar("b", 4, 4.7), Bar("c", 4.7, 5), Bar("a", 5, 10)]
-        result = bars.quantise(given, 0, 10, 10)
-        self.assertEqual(result.bars, [Bar("a", 0, 4), Bar("b", 4, 5), Bar("a", 5, 10)])
-        self.assertEqual(result.mixed, [(4, 5)])
-
-    def test_a_gap_stays_a_gap(self) -> None:
-        result = bars.quantise([Bar("a", 0, 0.5), Bar("a", 8, 10)], 0, 10, 10)
-        self.assertEqual(result.bars, [Bar("a", 0, 1), Bar("a", 8, 10)])
-
-    def test_thousands_of_slices_become_pixels(self) -> None:
-        given = [Bar(i % 3, i, i + 1) for i in range(30000)]
-        result = bars.quantise(given, 0, 30000, 700)
-        self.assertLessEqual(len(result.bars), 700)
-        self.assertAlmostEqual(sum(b - a for a, b in result.mixed), 30000)
-
-    def test_clipping(self) -> None:
-        given = [Bar("a", 0, 5), Bar("b", 5, 9), Bar("c", 9, 12), Bar("d", 7, 7)]
-        self.assertEqual(bars.clip(given, 4, 9), [Bar("a", 4, 5), Bar("b", 5, 9)])
-
-
 @needs_matplotlib
 class Lanes(unittest.TestCase):
     def test_a_slice_is_never_a_patch(self) -> None:
         built = build(pingpong(3000))
-        picture = lanes.workers(built, whole(built))
+        picture = workers.workers(built, whole(built))
         self.assertLess(picture.count(b"<path"), 200)
-        self.assertIn("hatching marks pixels", texts(picture))
+        self.assertIn("is divided from bottom to top", texts(picture))
 
     def test_few_slices_need_no_pixels(self) -> None:
-        self.assertNotIn("hatching", texts(lanes.workers(b := build(pingpong(5)), whole(b))))
+        seen = texts(workers.workers(b := build(pingpong(5)), whole(b)))
+        self.assertNotIn("hatching", seen)
+        self.assertNotIn("is divided", seen)
 
     def test_states_have_their_colours_and_ready_has_a_hatch(self) -> None:
         built = build(crowd(6, 2))
-        picture = lanes.fibers(built, whole(built)).decode()
+        picture = fibers.fibers(built, whole(built)).decode()
         for color in ("#009e73", "#e69f00", "#999999"):
             self.assertIn(color, picture)
         self.assertGreaterEqual(picture.count("<pattern"), 2)
         self.assertIn("ready, not running", picture)
 
-    def test_more_fibers_than_lanes(self) -> None:
-        built = build(crowd(100, 2))
-        self.assertIn("64 fibers that waited longest of 101",
-                      texts(lanes.fibers(built, whole(built))))
-        seen = texts(lanes.workers(built, whole(built)))
-        self.assertIn("some share one", seen)
-        self.assertIn("first 64 fibers of 101", seen)
-
     def test_event_order_and_clock(self) -> None:
         built = build(pingpong(5))
-        for draw in (lanes.workers, lanes.fibers):
+        for draw in (workers.workers, fibers.fibers):
             seen = texts(draw(built, whole(built)))
             self.assertIn("In event order", seen)
             self.assertIn("By the clock", seen)
@@ -573,7 +541,7 @@ class Waves(unittest.TestCase):
         self.assertNotIn("idle 1", [w.fiber.label for w in stacks.waves(built, whole(built))])
 
     def test_scales(self) -> None:
-        self.assertEqual([stacks.nice_top(v) for v in (0, 7, 96, 640, 65536)],
+        self.assertEqual([plot.nice_top(v) for v in (0, 7, 96, 640, 65536)],
                          [(2, 1), (8, 4), (100, 50), (800, 400), (80000, 40000)])
 
     @needs_matplotlib
@@ -608,8 +576,10 @@ class Waves(unittest.TestCase):
     @needs_matplotlib
     def test_many_stacks(self) -> None:
         built = build(crowd(40, 2))
-        self.assertIn("12 fibers with the most switches of 41",
-                      texts(stacks.stacks(built, whole(built))))
+        picture = stacks.stacks(built, whole(built))
+        self.assertIn("Of 41 fibers, the first picture counts how many got how deep",
+                      texts(picture).replace("\n", " "))
+        self.assertEqual(texts(picture).split("\n").count("deepest"), stacks.EACH)
 
 
 class Text(unittest.TestCase):

@@ -5,8 +5,10 @@ The schema is read from trace/events.def, so that a change of the vocabulary rea
 
 from __future__ import annotations
 
+import random
 import re
 import struct
+from collections import deque
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,6 +16,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 YIELD, PARK, FINISH, START, IDLE = 1, 2, 3, 4, 5
 SWITCH, CREATE, FINISHED, NAME, WORKER_START, WORKER_STOP, MARK, ANCHOR = range(1, 9)
 READY, AWAIT, RECYCLE, INLINE, SPAN_BEGIN, SPAN_END, STATUS, LOST = range(9, 17)
+STATES = {"new": 1, "ready": 2, "running": 3, "parked": 4, "finished": 5}  # as STATUS has them
 SHARED, DIRECT = 5, 6  # places
 WAITS, HAD_FINISHED = 1, 2  # what an awaiter found
 IDLE_FIBER = 0xFFFF0000
@@ -47,6 +50,7 @@ class Writer:
     cost: int = 0  # picoseconds
     clock: int = 1
     lost_writers: int = 0
+    gone: int = 0  # records that each segment, a ring, has written over
     tick: int = 1000
     records: list[list[bytes]] = field(default_factory=list)
     strings: bytearray = field(default_factory=lambda: bytearray(b"\0"))
@@ -125,6 +129,10 @@ class Writer:
     def span(self, fiber: int, text: str, type_: int, worker: int = 0) -> None:
         self.raw(worker, type_, fiber=fiber, sequence=self.count(fiber), value=self.string(text))
 
+    def status(self, fiber: int, state: str, last: int, name: str = "", worker: int = 0) -> None:
+        self.raw(worker, STATUS, STATES[state], peer=fiber,
+                 value=(self.string(name) if name else 0) << 32 | last)
+
     def anchor(self, worker: int = 0) -> None:
         self.raw(worker, ANCHOR, value=self.tick)
 
@@ -152,8 +160,8 @@ class Writer:
         return bytes(result) + segments
 
     def _segment(self, worker: int, records: list[bytes]) -> bytes:
-        ring = worker in self.rings
-        capacity, head = self.rings.get(worker, (len(records) + self.spare, len(records)))
+        ring = worker in self.rings or self.gone > 0
+        capacity, head = self._room(worker, len(records))
         slots = [bytes(32)] * capacity
         for number, record in enumerate(records, head - len(records)):
             slots[number % capacity] = record
@@ -161,6 +169,13 @@ class Writer:
                              capacity, 100 + worker, int(self.clean), 1,
                              self.roles.get(worker, 0))
         return header + b"".join(slots)
+
+    def _room(self, worker: int, records: int) -> tuple[int, int]:
+        """Slots, and records ever written. A ring that has gone round has one slot that a reader
+        does not believe, the one after its newest record."""
+        if self.gone:
+            return records + 1, self.gone + records
+        return self.rings.get(worker, (records + self.spare, records))
 
 
 def pingpong(rounds: int = 5, site: bool = False, **options) -> Writer:
@@ -274,3 +289,107 @@ def elsewhere(between: bool = False, **options) -> Writer:
     w.stop(1)
     w.stop(other, 1)
     return w
+
+
+@dataclass
+class Simulated:
+    """A run at random that keeps the rules, and what was true in it after each step."""
+
+    writer: Writer
+    counts: list[dict[str, int]] = field(default_factory=list)  # fibers by state
+    running: list[tuple[int, ...]] = field(default_factory=list)  # by worker
+
+
+class Simulation:
+    """A scheduler with one queue. Fiber 1 is main; 0 stands for a worker's idle context. Some
+    fibers stay to the end, so that there is always something to do."""
+
+    def __init__(self, seed: int, fibers: int, steps: int, workers: int, **options) -> None:
+        self.dice = random.Random(seed)
+        self.w = Writer(workers=workers, **options)
+        self.result = Simulated(self.w)
+        self.state: dict[int, str] = {}
+        self.counts = {name: 0 for name in STATES}
+        self.enter(1, "running")
+        self.running = [1] + [0] * (workers - 1)
+        self.ready: deque[int] = deque()
+        self.parked: list[int] = []
+        self.born, self.fibers, self.alive = 1, fibers, 1
+        self.steps, self.ending = steps, fibers / steps
+        self.w.start(1)
+        self.note()
+        for worker in range(1, workers):
+            self.w.start(IDLE_FIBER + worker, worker)
+            self.note()
+
+    def note(self) -> None:
+        """After each record."""
+        self.result.counts.append(dict(self.counts))
+        self.result.running.append(tuple(self.running))
+
+    def enter(self, fiber: int, state: str) -> None:
+        before = self.state.get(fiber)
+        if before:
+            self.counts[before] -= 1
+        self.state[fiber] = state
+        self.counts[state] += 1
+
+    def run(self) -> Simulated:
+        while len(self.result.counts) < self.steps:
+            self.w.tick += self.dice.choice((0, 0, 10, 300, 20000))
+            self.turn(self.dice.randrange(len(self.running)))
+        return self.result
+
+    def turn(self, worker: int) -> None:
+        fiber = self.running[worker]
+        if fiber == 0:
+            self.leave(worker, IDLE, "")
+        elif self.born < self.fibers and self.dice.random() < 0.3:
+            self.spawn(worker, fiber)
+        elif self.parked and self.dice.random() < 0.3:
+            self.wake(self.parked.pop(self.dice.randrange(len(self.parked))), fiber, worker)
+        elif fiber != 1 and self.alive > 5 and self.dice.random() < self.ending:
+            self.alive -= 1
+            self.w.finish(fiber, worker)
+            self.note()
+            self.leave(worker, FINISH, "finished")
+        elif self.dice.random() < 0.2 and len(self.parked) < self.alive - 2:
+            self.parked.append(fiber)
+            self.leave(worker, PARK, "parked")
+        elif self.ready:
+            self.ready.append(fiber)
+            self.leave(worker, YIELD, "ready")
+
+    def spawn(self, worker: int, parent: int) -> None:
+        self.born += 1
+        self.alive += 1
+        self.w.create(self.born, parent, f"job{self.born % 7}", worker)
+        self.enter(self.born, "new")
+        self.note()
+        self.wake(self.born, parent, worker)
+
+    def wake(self, fiber: int, waker: int, worker: int) -> None:
+        self.w.ready(fiber, waker, worker=worker)
+        self.enter(fiber, "ready")
+        self.ready.append(fiber)
+        self.note()
+
+    def leave(self, worker: int, reason: int, state: str) -> None:
+        """The worker goes on with the next ready fiber, or is idle."""
+        previous = self.running[worker]
+        following = self.ready.popleft() if self.ready else 0
+        if previous == following == 0:
+            return
+        idle = IDLE_FIBER + worker
+        used = 64 + 16 * self.dice.randrange(20)
+        self.w.switch(previous or idle, following or idle, reason, used, worker)
+        if previous:
+            self.enter(previous, state)
+        if following:
+            self.enter(following, "running")
+        self.running[worker] = following
+        self.note()
+
+
+def simulated(seed: int, fibers: int, steps: int, workers: int = 2, **options) -> Simulated:
+    return Simulation(seed, fibers, steps, workers, **options).run()

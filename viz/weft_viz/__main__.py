@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable
 
-from . import (bench, lanes, model, page, plot, reader, rendezvous, stacks, states, switches,
-               window)
+from . import (bench, fibers, model, page, plot, reader, rendezvous, stacks, states, switches,
+               window, workers)
 
 USAGE, UNREADABLE, MISSING, UNWRITABLE = 2, 3, 4, 5
 PICTURES = {
@@ -129,8 +129,8 @@ def draw(name: str, built: model.Model, shown: window.Window, asked: Asked) -> b
         "states": lambda: draw_states(built, shown, asked),
         "rendezvous": lambda: rendezvous.rendezvous(built, shown, asked.targets),
         "stacks": lambda: stacks.stacks(built, shown),
-        "workers": lambda: lanes.workers(built, shown),
-        "fibers": lambda: lanes.fibers(built, shown),
+        "workers": lambda: workers.workers(built, shown),
+        "fibers": lambda: fibers.fibers(built, shown),
     }
     picture = pictures[name]()
     write(asked.out, picture)
@@ -142,9 +142,6 @@ def left_out(name: str, built: model.Model) -> str | None:
     does."""
     if name == "rendezvous" and not built.awaits:
         return ""
-    if name == "stacks" and len(built.people()) > stacks.LANES_MAX:
-        return (f"it is for at most {stacks.LANES_MAX} fibers, and this run has "
-                f"{len(built.people()):,}")
     return None
 
 

@@ -1,44 +1,63 @@
-"""workers.svg and fibers.svg: lanes over time.
+"""What workers.svg and fibers.svg share: lanes over time.
 
 Lanes of workers, coloured by fiber, answer "what did the cores do"; lanes of fibers, coloured
 by state, answer "why did this take long". Both show the run twice: in event order, where each
-step is as wide as the next, and by the clock, where bursts are thin and waits are long.
+step is as wide as the next, and by the clock, where bursts are thin and waits are long. How a
+lane looks depends on how many stays it holds: as bars, as pixels or as shares; see bars.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, Callable, Iterable
 
-from . import bars, model as m, plot, svg
-from .bars import Bar
+from . import bars, plot, svg
+from .bars import Columns, Stays
 from .model import Model, count
+from .paints import HATCH_COLOR, IDLE, Paint
 from .window import Window
 
 WIDTH = 880
 LEFT, RIGHT = 132, 32
 PANEL = WIDTH - LEFT - RIGHT
+COLUMN = 2  # pixels of a column of shares
 LANES_MAX = 64
-KEYS_MAX = 64
 LABEL = 12  # size of the labels
-BAR_LABEL = 11
+BAR_LABEL, REASON = 11, 9.5
+STACK = 120  # height of the counts by state
 
 
 @dataclass(frozen=True)
-class Paint:
-    """How the bars of one key look."""
-
-    color: str
-    hatch: str = ""
-    label: str = ""  # in the bar, where it fits
-    thin: bool = False  # a line instead of a bar
-
-
-@dataclass
 class Lane:
     label: str
-    by_step: list[Bar] = field(default_factory=list)
-    by_tick: list[Bar] = field(default_factory=list)
+    by_step: Stays
+    by_tick: Stays  # ticks since the first step
+    reason: str = ""  # why this one is shown and others are not
+
+    def painted(self, paint: Callable[[Any], Any]) -> Lane:
+        """`paint` gives the index of a paint for each name."""
+        def on(given: Stays) -> Stays:
+            return replace(given, paints=paint(given.names))
+
+        return replace(self, by_step=on(self.by_step), by_tick=on(self.by_tick))
+
+
+# Of one stay: name, first and last step, first and last tick.
+Times = tuple[int, int, int, int, int]
+
+
+def lane(label: str, times: Iterable[Times], model: Model, reason: str = "") -> Lane:
+    """Each stay painted by its name, which `painted` may change."""
+    np = plot.numpy()
+    zero = model.tick(model.first)
+    flat = np.fromiter((value for name, start, end, begin, until in times
+                        for value in (name, start, end, begin - zero, until - zero)), float)
+    name, start, end, begin, until = flat.reshape(-1, 5).T
+    names = name.astype(int)
+    return Lane(label, Stays(names, names, start, end), Stays(names, names, begin, until), reason)
+
+
+# ---- scales ----
 
 
 @dataclass
@@ -46,42 +65,16 @@ class Scale:
     """One panel's way to measure time."""
 
     title: str
-    axis: str
     low: float
     high: float
-    integers: bool
-    attribute: str  # of Lane
+    by_step: bool
+    words: Callable[[float], str]  # a length, for people
 
+    def of(self, lane: Lane) -> Stays:
+        return bars.clip(lane.by_step if self.by_step else lane.by_tick, self.low, self.high)
 
-# Paul Tol's light colours: made for dark text on them. After the eighth they come hatched.
-FIBER_COLORS = ("#77aadd", "#ee8866", "#eedd88", "#44bb99", "#ffaabb", "#99ddff", "#bbcc33",
-                "#cc99dd")
-FIBER_HATCHES = ("", "///", "--", "xx", "||")
-IDLE = Paint(svg.FAINT, "", "idle")
-
-STATES = {
-    m.NEW: Paint(svg.SKY, "..", "new"),
-    m.RUNNING: Paint(svg.GREEN, "", "running"),
-    m.READY: Paint(svg.ORANGE, "////", "ready"),
-    m.PARKED: Paint(svg.GREY, "|||", "parked"),
-    m.FINISHED: Paint(svg.SOFT, "", "", thin=True),
-}
-HATCH_COLOR = "#00000048"
-
-
-def fiber_paints(model: Model) -> dict[str | int, Paint]:
-    paints: dict[str | int, Paint] = {}
-    for index, fiber in enumerate(model.people()):
-        turn, color = divmod(index, len(FIBER_COLORS))
-        paints[fiber.id] = Paint(FIBER_COLORS[color], FIBER_HATCHES[turn % len(FIBER_HATCHES)],
-                                 fiber.label)
-    for fiber in model.fibers.values():
-        if fiber.idle:
-            paints[fiber.id] = IDLE
-    return paints
-
-
-# ---- scales ----
+    def unit(self, columns: int) -> float:
+        return (self.high - self.low) / columns
 
 
 def clock_unit(ns: float) -> tuple[str, float]:
@@ -91,21 +84,41 @@ def clock_unit(ns: float) -> tuple[str, float]:
     return "ns", 1.0
 
 
+def duration(ns: float) -> str:
+    name, size = clock_unit(ns)
+    value = ns / size
+    return f"{value:,.0f} {name}" if value >= 100 else f"{value:.3g} {name}"
+
+
+def step_words(steps: float) -> str:
+    if steps == 1:
+        return "1 step"
+    return f"{steps:,.0f} steps" if steps >= 10 else f"{steps:.2g} steps"
+
+
+def nanoseconds(model: Model, ticks: float) -> float:
+    """Ticks since the first step, as nanoseconds."""
+    zero = model.tick(model.first)
+    return model.trace.ns(zero + round(ticks)) - model.trace.ns(zero)
+
+
 def scales(model: Model, window: Window) -> list[Scale]:
-    first, last = model.tick(window.first), model.tick(window.last)
+    zero = model.tick(model.first)
+    first, last = model.tick(window.first) - zero, model.tick(window.last) - zero
+    steps = max(0, window.last - window.first) + 1
+    span = duration(nanoseconds(model, last) - nanoseconds(model, first))
     return [
-        Scale("In event order: every step is as wide as the next", "step", window.first,
-              max(window.last, window.first + 1), True, "by_step"),
-        Scale("By the clock: the same steps, as wide as they were long", "", first,
-              max(last, first + 1), False, "by_tick"),
+        Scale(f"In event order: {count(steps, 'step')}, each as wide as the next", window.first,
+              max(window.last, window.first + 1), True, step_words),
+        Scale(f"By the clock: the same steps, as wide as they were long, {span} in all", first,
+              max(last, first + 1), False,
+              lambda ticks: duration(nanoseconds(model, ticks))),
     ]
 
 
 def clock_axis(axes: Any, model: Model, scale: Scale) -> None:
     """An axis in seconds or parts of them since the first record, over an Axes in ticks."""
-    ns = model.trace.ns
-    zero = ns(model.tick(model.first))
-    low, high = ns(int(scale.low)) - zero, ns(int(scale.high)) - zero
+    low, high = nanoseconds(model, scale.low), nanoseconds(model, scale.high)
     name, size = clock_unit(high - low)
     over = axes.twiny()
     for side in ("top", "left", "right", "bottom"):
@@ -120,112 +133,218 @@ def clock_axis(axes: Any, model: Model, scale: Scale) -> None:
 # ---- drawing ----
 
 
+def outline(columns: Columns, heights: Any, bottom: float) -> list[tuple[float, float]]:
+    """Of an area on a base: two corners where its height changes, to half a pixel."""
+    np = plot.numpy()
+    halves = np.round(heights * 2).astype(int)
+    corners = [(columns.edge(0), bottom)]
+    for value, start, end in columns.stretches(halves):
+        corners += [(start, bottom - value / 2), (end, bottom - value / 2)]
+    return [*corners, (columns.edge(len(halves)), bottom)]
+
+
+def stack(axes: Any, columns: Columns, heights: Any, bottom: float,
+          paints: list[Paint]) -> None:
+    """Areas one on the other, the first paint lowest. Each reaches down to the base, so that
+    nothing shines through between two."""
+    for index in reversed(range(len(paints))):
+        if not columns.met[index].any():
+            continue
+        paint = paints[index]
+        corners = outline(columns, heights[: index + 1].sum(axis=0), bottom)
+        axes.fill(*zip(*corners), facecolor=paint.color, linewidth=0, edgecolor=HATCH_COLOR,
+                  hatch=paint.hatch or None)
+
+
 @dataclass
 class Painter:
     """Draws the lanes of one picture and remembers what has to be explained."""
 
-    paints: dict[str | int, Paint]
+    paints: list[Paint]
     height: float  # of a lane, with its gap
-    quantised: bool = False
+    name: Callable[[int], str]  # what a bar is called, where it fits
+    pixels: set[str] = field(default_factory=set)  # how much a pixel is, where it was divided
+    shares: set[str] = field(default_factory=set)  # and a column of shares
 
     @property
     def bar(self) -> float:
         return max(4.0, self.height - max(3.0, self.height * 0.24))
 
-    def lanes(self, axes: Any, lanes: list[Lane], scale: Scale) -> None:
-        for row, lane in enumerate(lanes):
-            top = row * self.height + (self.height - self.bar) / 2
-            axes.broken_barh([(scale.low, scale.high - scale.low)], (top, self.bar),
+    def lanes(self, axes: Any, lanes: list[Lane], scale: Scale, top: float) -> None:
+        for row, each in enumerate(lanes):
+            y = top + row * self.height + (self.height - self.bar) / 2
+            axes.broken_barh([(scale.low, scale.high - scale.low)], (y, self.bar),
                              facecolors=svg.LANE, linewidth=0)
-            clipped = bars.clip(getattr(lane, scale.attribute), scale.low, scale.high)
-            self.lane(axes, bars.quantise(clipped, scale.low, scale.high, PANEL), top, scale)
+            if len(given := scale.of(each)):
+                self.lane(axes, self.thin(axes, given, y), y, scale)
 
-    def lane(self, axes: Any, drawn: bars.Quantised, top: float, scale: Scale) -> None:
-        unit = (scale.high - scale.low) / PANEL
-        for key in dict.fromkeys(b.key for b in drawn.bars):
-            paint = self.paints[key]
-            spans = [(b.start, b.end - b.start) for b in drawn.bars if b.key == key]
-            if paint.thin:
-                axes.broken_barh(spans, (top + self.bar / 2 - 1, 2), facecolors=paint.color,
-                                 linewidth=0)
-                continue
-            wide = not drawn.mixed and min(width for _, width in spans) >= 4 * unit
-            axes.broken_barh(spans, (top, self.bar), facecolors=paint.color, linewidth=0,
-                             edgecolor=HATCH_COLOR, hatch=paint.hatch or None)
-            if wide:
-                axes.vlines([start for start, _ in spans], top, top + self.bar,
-                            colors=svg.PAPER, linewidth=1)
-        if drawn.mixed:
-            self.quantised = True
-            axes.broken_barh([(a, b - a) for a, b in drawn.mixed], (top, self.bar),
-                             facecolors="none", linewidth=0, edgecolor="#00000078",
-                             hatch="xxxxx")
-        self.bar_labels(axes, drawn, top, unit)
+    def thin(self, axes: Any, given: Stays, top: float) -> Stays:
+        """Draws what is only a line; returns the rest."""
+        np = plot.numpy()
+        line = np.array([p.thin for p in self.paints])[given.paints]
+        for index in sorted(set(given.paints[line].tolist())):
+            self.bars(axes, index, given.where(given.paints == index), top + self.bar / 2 - 1, 2)
+        return given.where(~line)
 
-    def bar_labels(self, axes: Any, drawn: bars.Quantised, top: float, unit: float) -> None:
-        size = min(BAR_LABEL, self.bar - 4)
-        if size < 8:
+    def bars(self, axes: Any, index: int, some: Stays, top: float, height: float) -> None:
+        paint = self.paints[index]
+        axes.broken_barh([*zip(some.starts, some.ends - some.starts)], (top, height),
+                         facecolors=paint.color, linewidth=0, edgecolor=HATCH_COLOR,
+                         hatch=paint.hatch or None)
+
+    def lane(self, axes: Any, given: Stays, top: float, scale: Scale) -> None:
+        if bars.wide(given, scale.unit(PANEL)):
+            self.wide_bars(axes, given, top, scale)
             return
-        for b in drawn.bars:
-            paint, room = self.paints[b.key], (b.end - b.start) / unit - 6
-            if not paint.label or svg.text_width(paint.label, size) > room:
-                continue
-            middle = (b.start + b.end) / 2
-            half = svg.text_width(paint.label, size) / 2 * unit
-            if any(a < middle + half and middle - half < z for a, z in drawn.mixed):
-                continue
-            axes.text(middle, top + self.bar / 2 + size * 0.36, paint.label,
-                      size=size, color=svg.INK if paint is IDLE else svg.ON_COLOR, ha="center",
-                      va="baseline", parse_math=False, clip_on=False)
+        columns = bars.columns(given, len(self.paints), scale.low, scale.high, PANEL)
+        if not columns.crowded:
+            self.divided(axes, columns, top)
+            self.pixels.add(scale.words(columns.unit))
+            return
+        columns = bars.columns(given, len(self.paints), scale.low, scale.high, PANEL // COLUMN)
+        stack(axes, columns, columns.heights(self.bar, 1), top + self.bar, self.paints)
+        self.shares.add(scale.words(columns.unit))
+
+    def wide_bars(self, axes: Any, given: Stays, top: float, scale: Scale) -> None:
+        unit = scale.unit(PANEL)
+        for index in sorted(set(given.paints.tolist())):
+            some = given.where(given.paints == index)
+            self.bars(axes, index, some, top, self.bar)
+            if (some.ends - some.starts).min() >= 4 * unit:
+                axes.vlines(some.starts, top, top + self.bar, colors=svg.PAPER, linewidth=1)
+        for name, index, start, end in zip(given.names, given.paints, given.starts, given.ends):
+            self.bar_label(axes, self.name(name), index, start, end, top, unit)
+
+    def divided(self, axes: Any, columns: Columns, top: float) -> None:
+        """Pixel by pixel."""
+        won = columns.stretches(columns.winners())
+        for index in sorted({i for i, _, _ in won if i >= 0}):
+            some = bars.stays((i, i, a, b) for i, a, b in won if i == index)
+            self.bars(axes, index, some, top, self.bar)
+        mixed = [(a, b) for yes, a, b in columns.stretches(columns.mixed) if yes]
+        axes.broken_barh([(a, b - a) for a, b in mixed], (top, self.bar), facecolors="none",
+                         linewidth=0, edgecolor="#00000078", hatch="xxxxx")
+        for index, start, end in won:
+            if index >= 0:
+                self.free_label(axes, index, start, end, top, columns.unit, mixed)
+
+    def free_label(self, axes: Any, index: int, start: float, end: float, top: float,
+                   unit: float, mixed: list[tuple[float, float]]) -> None:
+        """A label in the widest part that no hatching covers."""
+        cut = [start, *(x for a, b in mixed if a < end and b > start for x in (a, b)), end]
+        start, end = max(zip(cut[::2], cut[1::2]), key=lambda gap: gap[1] - gap[0])
+        self.bar_label(axes, self.paints[index].label, index, start, end, top, unit)
+
+    def bar_label(self, axes: Any, label: str, index: int, start: float, end: float, top: float,
+                  unit: float) -> None:
+        size = min(BAR_LABEL, self.bar - 4)
+        if size < 8 or not label or svg.text_width(label, size) > (end - start) / unit - 6:
+            return
+        axes.text((start + end) / 2, top + self.bar / 2 + size * 0.36, label, size=size,
+                  color=svg.INK if self.paints[index] is IDLE else svg.ON_COLOR, ha="center",
+                  va="baseline", parse_math=False, clip_on=False)
+
+    def explained(self) -> list[str]:
+        lines = []
+        if self.pixels:
+            lines.append(f"Some stays are narrower than a pixel ({both(self.pixels)}): a pixel "
+                         "shows what takes most of it, and hatching marks those that hold more "
+                         "than one stay.")
+        if self.shares:
+            lines.append(f"Where most pixels hold several stays, each column of {COLUMN} pixels "
+                         f"({both(self.shares)}) is divided from bottom to top as its time was: "
+                         "what takes half of the time takes half of the height. What is there at "
+                         "all gets at least one pixel.")
+        return lines
+
+
+def both(words: set[str]) -> str:
+    """Steps before time."""
+    return " or ".join(sorted(words, key=lambda w: ("step" not in w, w)))
+
+
+# ---- a picture ----
+
+TOP, TITLE, AXIS, GAP, KEY = 6, 24, 40, 14, 22
+
+
+@dataclass
+class Sketch:
+    """What one picture shows. `counted`: all fibers' stays, whose number by state over time
+    stands above the lanes."""
+
+    lanes: list[Lane]
+    keys: list[tuple[int, str]]  # paint and words: what the colours mean
+    counted: Lane | None = None
 
 
 def lane_height(lanes: int) -> float:
     return 32.0 if lanes <= 4 else 26.0 if lanes <= 12 else 18.0 if lanes <= 32 else 13.0
 
 
-TOP, TITLE, AXIS, GAP, KEY = 6, 24, 40, 14, 22
-
-
-def draw(model: Model, window: Window, lanes: list[Lane], painter: Painter, card: svg.Card,
-         keys: list[tuple[str | int, str]]) -> bytes:
-    """Both panels and, under them, `keys`: what the colours mean."""
-    panel_height = max(1, len(lanes)) * painter.height
+def draw(model: Model, window: Window, sketch: Sketch, painter: Painter, card: svg.Card) -> bytes:
+    """Both panels and, under them, the keys."""
+    above = STACK + GAP if sketch.counted else 0
+    panel = above + max(1, len(sketch.lanes)) * painter.height
     panels = scales(model, window)
-    rows = key_rows(keys)
-    height = TOP + len(panels) * (TITLE + panel_height + AXIS + GAP) + KEY * len(rows) + 10
+    rows = key_rows(sketch.keys)
+    height = TOP + len(panels) * (TITLE + panel + AXIS + GAP) + KEY * len(rows) + 10
     sheet = plot.sheet(WIDTH, height)
     top = TOP
     for scale in panels:
         sheet.text(svg.MARGIN, top + 14, scale.title, 12, weight="bold")
-        axes = sheet.panel(LEFT, top + TITLE, PANEL, panel_height)
-        painter.lanes(axes, lanes, scale)
+        axes = sheet.panel(LEFT, top + TITLE, PANEL, panel)
+        if sketch.counted:
+            counts(sheet, axes, sketch.counted, painter, scale, top + TITLE)
+        painter.lanes(axes, sketch.lanes, scale, above)
         axes.set_xlim(scale.low, scale.high)
-        if scale.integers:
-            plot.number_axis(axes, scale.low, scale.high, scale.axis, True)
+        if scale.by_step:
+            plot.number_axis(axes, scale.low, scale.high, "step", True)
         else:
             clock_axis(axes, model, scale)
-        lane_labels(sheet, lanes, top + TITLE, painter.height)
-        top += TITLE + panel_height + AXIS + GAP
+        lane_labels(sheet, sketch.lanes, top + TITLE + above, painter.height)
+        top += TITLE + panel + AXIS + GAP
     draw_keys(sheet, rows, painter.paints, top)
-    if painter.quantised:
-        card.notes.append("Stays narrower than a pixel: each pixel shows the longest, and "
-                          "hatching marks pixels that hold more than one.")
+    card.notes[1:1] = painter.explained()
     return sheet.finish(card)
 
 
+def counts(sheet: plot.Sheet, axes: Any, counted: Lane, painter: Painter, scale: Scale,
+           top: float) -> None:
+    """How many fibers are in each state, over time."""
+    columns = bars.columns(scale.of(counted), len(painter.paints), scale.low, scale.high,
+                           PANEL // COLUMN)
+    most = float(columns.time.sum(axis=0).max()) / columns.unit
+    full, half = plot.nice_top(round(most))
+    axes.hlines([STACK / 2, 0], scale.low, scale.high, colors=svg.FAINT, linewidth=0.7,
+                zorder=0)
+    axes.hlines([STACK], scale.low, scale.high, colors=svg.SOFT, linewidth=0.7)
+    stack(axes, columns, columns.heights(STACK, full), STACK, painter.paints)
+    for value, y in ((full, 0), (half, STACK / 2), (0, STACK)):
+        sheet.text(LEFT - 8, top + y + 4, f"{value:,}", 10, svg.SOFT, ha="right")
+    sheet.text(svg.MARGIN, top + STACK / 2 - 8, "fibers,", LABEL, weight="bold")
+    sheet.text(svg.MARGIN, top + STACK / 2 + 8, "by state", LABEL, weight="bold")
+    painter.shares.add(scale.words(columns.unit))
+
+
 def lane_labels(sheet: plot.Sheet, lanes: list[Lane], top: float, height: float) -> None:
-    size = min(LABEL, height - 2)
-    for row, lane in enumerate(lanes):
-        sheet.text(LEFT - 8, top + (row + 0.5) * height + size * 0.36,
-                   svg.fit(lane.label, LEFT - 8 - svg.MARGIN + 8, size), size, ha="right")
+    size, room = min(LABEL, height - 2), LEFT - svg.MARGIN
+    for row, each in enumerate(lanes):
+        middle = top + (row + 0.5) * height
+        up = 4.5 if each.reason else 0
+        sheet.text(LEFT - 8, middle + size * 0.36 - up, svg.fit(each.label, room, size), size,
+                   ha="right")
+        if each.reason:
+            sheet.text(LEFT - 8, middle + 11, svg.fit(each.reason, room + 12, REASON), REASON,
+                       svg.SOFT, ha="right")
 
 
 SWATCH = 22
 
 
-def key_rows(keys: list[tuple[str | int, str]]) -> list[list[tuple[float, str | int, str]]]:
+def key_rows(keys: list[tuple[int, str]]) -> list[list[tuple[float, int, str]]]:
     """The keys in rows, each with its x."""
-    rows: list[list[tuple[float, str | int, str]]] = []
+    rows: list[list[tuple[float, int, str]]] = []
     x = float(WIDTH)
     for key, label in keys:
         width = SWATCH + 8 + svg.text_width(label, BAR_LABEL) * 0.92 + 12
@@ -237,8 +356,8 @@ def key_rows(keys: list[tuple[str | int, str]]) -> list[list[tuple[float, str | 
     return rows
 
 
-def draw_keys(sheet: plot.Sheet, rows: list[list[tuple[float, str | int, str]]],
-              paints: dict[str | int, Paint], top: float) -> None:
+def draw_keys(sheet: plot.Sheet, rows: list[list[tuple[float, int, str]]],
+              paints: list[Paint], top: float) -> None:
     axes = sheet.panel(0, top, WIDTH, max(1, KEY * len(rows)))
     axes.set_xlim(0, WIDTH)
     axes.set_axis_off()
@@ -250,96 +369,3 @@ def draw_keys(sheet: plot.Sheet, rows: list[list[tuple[float, str | int, str]]],
                              edgecolor=HATCH_COLOR, hatch=paint.hatch or None)
             axes.text(x + SWATCH + 6, y + 14, label, size=BAR_LABEL, color=svg.INK,
                       va="baseline", parse_math=False)
-
-
-# ---- the two pictures ----
-
-
-def workers(model: Model, window: Window) -> bytes:
-    lanes = {w: Lane(f"worker {w}") for w in model.workers}
-    for run in model.runs:
-        if run.worker in lanes:
-            lanes[run.worker].by_step.append(Bar(run.fiber, run.start, run.end))
-            lanes[run.worker].by_tick.append(Bar(run.fiber, run.start_tick, run.end_tick))
-    shown = list(lanes.values())[:LANES_MAX]
-    ran = {r.fiber for r in model.runs if window.meets(r.start, r.end)}
-    seen = [f for f in model.people() if f.id in ran]
-    card = svg.Card(
-        "workers", "What did the cores do?", describe_workers(model, window),
-        ["A lane is a worker; its colour is the fiber that it runs. An empty stretch: it runs "
-         "none.", *left_out(len(lanes), "worker"), *few_keys(len(seen)), *window.note(model),
-         *model.warnings()])
-    painter = Painter(fiber_paints(model), lane_height(len(shown)))
-    return draw(model, window, shown, painter, card, [(f.id, f.label) for f in seen[:KEYS_MAX]])
-
-
-def fibers(model: Model, window: Window) -> bytes:
-    people = model.people()
-    shown = people if len(people) <= LANES_MAX else longest_waits(people)
-    lanes = [Lane(f.label, [Bar(seen(s), s.start, s.end) for s in f.states],
-                  [Bar(seen(s), s.start_tick, s.end_tick) for s in f.states]) for f in shown]
-    card = svg.Card(
-        "fibers", "Why did this take long?", describe_fibers(model, window),
-        ["A lane is a fiber; its colour is what it does. New: it has not run yet. "
-         "Ready: it could run, and no worker runs it. Parked: it waits for an event.",
-         *left_out(len(people), "fiber"),
-         *window.note(model), *model.warnings()])
-    keys = [(m.NEW, "new"), (m.RUNNING, "running"), (m.READY, "ready, not running"),
-            (m.PARKED, "parked, waiting"), (m.FINISHED, "finished")]
-    painter = Painter(dict(STATES), lane_height(len(shown)))
-    return draw(model, window, lanes, painter, card, keys)
-
-
-def seen(state: m.State) -> str:
-    """A fiber whose slot is free again looks finished."""
-    return m.FINISHED if state.name == m.RECYCLED else state.name
-
-
-def few_keys(fibers: int) -> list[str]:
-    lines = []
-    if fibers > len(FIBER_COLORS) * len(FIBER_HATCHES):
-        lines.append("There are more fibers than colours: some share one.")
-    if fibers > KEYS_MAX:
-        lines.append(f"The first {KEYS_MAX} fibers of {fibers:,} are named below.")
-    return lines
-
-
-def left_out(lanes: int, noun: str) -> list[str]:
-    if lanes <= LANES_MAX:
-        return []
-    which = "that waited longest" if noun == "fiber" else "first"
-    return [f"{LANES_MAX} {noun}s {which} of {lanes:,} are shown; the others are left out."]
-
-
-def longest_waits(people: list[m.Fiber]) -> list[m.Fiber]:
-    """In their own order."""
-    def waited(fiber: m.Fiber) -> int:
-        return sum(s.end_tick - s.start_tick for s in fiber.states
-                   if s.name in (m.NEW, m.READY, m.PARKED))
-
-    chosen = {f.id for f in sorted(people, key=waited, reverse=True)[:LANES_MAX]}
-    return [f for f in people if f.id in chosen]
-
-
-def describe_workers(model: Model, window: Window) -> str:
-    parts = []
-    for worker in model.workers:
-        runs = [r for r in model.runs if r.worker == worker]
-        names = ", ".join(dict.fromkeys(model.fibers[r.fiber].label for r in runs))
-        parts.append(f"Worker {worker} has {count(len(runs), 'run')}: {names or 'none'}.")
-    return (f"{count(len(model.workers), 'worker')} over {count(model.steps, 'step')}. "
-            + " ".join([*parts, *window.note(model)]))
-
-
-def describe_fibers(model: Model, window: Window) -> str:
-    parts = []
-    for fiber in model.people():
-        shares = []
-        for state in (m.NEW, m.RUNNING, m.READY, m.PARKED):
-            steps = sum(s.end - s.start for s in fiber.states if s.name == state)
-            if steps:
-                shares.append(f"{state} for {count(steps, 'step')}")
-        end = "finished" if fiber.finished is not None else "not finished"
-        parts.append(f"{fiber.label}: {', '.join([*shares, end])}.")
-    return (f"{count(len(model.people()), 'fiber')} over {count(model.steps, 'step')}. "
-            + " ".join([*parts, *window.note(model)]))

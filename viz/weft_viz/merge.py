@@ -60,8 +60,16 @@ class Memberships:
 class Queue:
     """The part of a segment that is not merged yet."""
 
-    def __init__(self, order: int, worker: int, records: list[Record]) -> None:
+    def __init__(self, order: int, worker: int, records: list[Record],
+                 memberships: Memberships) -> None:
         self.order, self.worker, self._records, self._next = order, worker, records, 0
+        self._memberships, self._members = memberships, (-1, [])
+
+    def members(self) -> list[tuple[Member, int]]:
+        """Those of the first record. Asked for several times, and found out once."""
+        if self._members[0] != self._next:
+            self._members = self._next, self._memberships.of(self._records[self._next])
+        return self._members[1]
 
     def first(self) -> Record | None:
         return self._records[self._next] if self._next < len(self._records) else None
@@ -76,7 +84,8 @@ class Merger:
 
     def __init__(self, trace: Trace) -> None:
         self._memberships = Memberships(trace)
-        self._queues = [Queue(i, s.worker, s.records) for i, s in enumerate(trace.segments)]
+        self._queues = [Queue(i, s.worker, s.records, self._memberships)
+                        for i, s in enumerate(trace.segments)]
         self._ready: list[tuple[int, int]] = []  # tick, index of the queue
         self._waiting: dict[Member, list[Queue]] = defaultdict(list)
         self._last: dict[Member, int] = defaultdict(int)  # the number of each one's last record
@@ -92,23 +101,23 @@ class Merger:
                     before = (number - 1) % 2**32  # 0 is no number, and the smallest of none
                     self._last[member] = min(self._last.get(member, before), before)
 
-    def _awaited(self, record: Record) -> Member | None:
-        """Whose next record this is not, if there is one. Numbers have 32 bits."""
-        for member, number in self._numbers(record):
+    def _awaited(self, queue: Queue) -> Member | None:
+        """Whose next record its first is not, if there is one. Numbers have 32 bits."""
+        for member, number in self._numbers(queue.members()):
             if number != (self._last[member] + 1) % 2**32:
                 return member
         return None
 
-    def _numbers(self, record: Record) -> list[tuple[Member, int]]:
+    def _numbers(self, members: list[tuple[Member, int]]) -> list[tuple[Member, int]]:
         """What comes after a fiber's RECYCLE has no place among its numbers any more."""
-        return [(member, number) for member, number in self._memberships.of(record)
+        return [(member, number) for member, number in members
                 if member not in self._recycled]
 
     def _place(self, queue: Queue) -> None:
         record = queue.first()
         if record is None:
             return
-        member = self._awaited(record)
+        member = self._awaited(queue)
         if member is not None:
             self._waiting[member].append(queue)
         else:
@@ -118,20 +127,20 @@ class Merger:
         """Of two records with one number, the first that is taken leaves the other behind."""
         while self._ready:
             queue = self._queues[heapq.heappop(self._ready)[1]]
-            if self._awaited(queue.first()) is None:
+            if self._awaited(queue) is None:
                 return queue
             self._place(queue)
         return None
 
     def _emit(self, queue: Queue, forced: bool) -> None:
-        merged, record = self._merged, queue.take()
+        merged, members, record = self._merged, queue.members(), queue.take()
         last = merged.steps[-1].tick if merged.steps else 0
         merged.repairs += record.tick < last
         merged.forced += forced
         merged.steps.append(Step(len(merged.steps), queue.worker, max(last, record.tick), record,
                                  forced))
         again = [queue]
-        for member, number in self._numbers(record):
+        for member, number in self._numbers(members):
             self._last[member] = number
             again += self._waiting.pop(member, [])
         if record.type == RECYCLE and record.fiber:

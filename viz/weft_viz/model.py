@@ -18,17 +18,20 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from operator import attrgetter
+from typing import Callable, NamedTuple
 
-from .merge import Merged, Step, merge
-from .reader import IDLE_FIBERS, Event, Site, Trace
+from .merge import Memberships, Merged, Step, merge
+from .reader import IDLE_FIBERS, WIDE_TYPES, Event, Record, Site, Trace
 
 NAME_MAX = 63  # characters
+LOSERS_MAX = 4  # workers whose losses a warning places
 NEW, RUNNING, READY, PARKED, FINISHED = "new", "running", "ready", "parked", "finished"
 RECYCLED = "recycled"
 AFTER = {"yield": READY, "finish": FINISHED}  # any other reason: it waits, PARKED
 
 
-@dataclass
+@dataclass(slots=True)
 class State:
     """One stay of a fiber in one state."""
 
@@ -40,7 +43,7 @@ class State:
     cause: str = ""  # the event that began it, with a switch's reason
 
 
-@dataclass
+@dataclass(slots=True)
 class Run:
     number: int
     fiber: int
@@ -53,8 +56,7 @@ class Run:
     site: Site | None = None  # the source line that recorded its end
 
 
-@dataclass(frozen=True)
-class Switch:
+class Switch(NamedTuple):
     number: int  # from 1
     step: int
     tick: int
@@ -66,16 +68,14 @@ class Switch:
     site: Site | None
 
 
-@dataclass(frozen=True)
-class Create:
+class Create(NamedTuple):
     step: int
     child: int
     parent: int
     site: Site | None
 
 
-@dataclass(frozen=True)
-class Ready:
+class Ready(NamedTuple):
     step: int
     fiber: int
     waker: int  # 0 is nobody
@@ -84,8 +84,7 @@ class Ready:
     site: Site | None
 
 
-@dataclass(frozen=True)
-class Await:
+class Await(NamedTuple):
     step: int
     awaiter: int
     target: int
@@ -93,16 +92,14 @@ class Await:
     site: Site | None
 
 
-@dataclass(frozen=True)
-class Recycle:
+class Recycle(NamedTuple):
     step: int
     fiber: int
     awaiter: int  # who is told by this record; 0 is nobody
     worker: int
 
 
-@dataclass(frozen=True)
-class Note:
+class Note(NamedTuple):
     """What a fiber did that needs no picture of its own."""
 
     step: int
@@ -110,7 +107,7 @@ class Note:
     words: str  # after the fiber's name
 
 
-@dataclass
+@dataclass(slots=True)
 class Fiber:
     id: int
     name: str = ""
@@ -148,6 +145,8 @@ class Model:
     recycles: list[Recycle] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)  # functions run inline, spans
 
+    lost_from: dict[int, int] = field(default_factory=dict)  # by worker: its last step
+
     first: int = 0  # the first step and the last that are no bookkeeping of the trace
     last: int = 0
 
@@ -166,8 +165,15 @@ class Model:
     def warnings(self) -> list[str]:
         """What a reader of any picture has to know; usually nothing."""
         trace, merged, lines = self.trace, self.merged, []
+        if trace.is_window:
+            gone = sum(segment.first for segment in trace.segments)
+            lines.append(f"The end of a longer run: {count(gone, 'record')} before it were "
+                         "written over, as a ring does.")
         if trace.dropped:
-            lines.append(f"{count(trace.dropped, 'record')} lost: the picture has gaps.")
+            places = ", ".join(f"worker {w}'s after step {step:,}"
+                               for w, step in sorted(self.lost_from.items())[:LOSERS_MAX])
+            lines.append(f"{count(trace.dropped, 'record')} lost: the picture has gaps"
+                         + (f", {places}." if places else "."))
         if not trace.clean:
             lines.append("The trace was never closed: the program ended before it.")
         if merged.forced:
@@ -199,9 +205,42 @@ def set_labels(fibers: list[Fiber]) -> None:
         fiber.label = name if uses[name] == 1 else f"{name} {fiber.id}"
 
 
+class Getters(dict[str, Callable[[Record], int]]):
+    """How to take each field of one event from a record; a field that the schema lacks is 0."""
+
+    def __init__(self, event: Event) -> None:
+        super().__init__({f.name: getter(f.place, f.type) for f in event.fields})
+
+    def __missing__(self, name: str) -> Callable[[Record], int]:
+        return nothing
+
+
+def getter(place: str, kind: str) -> Callable[[Record], int]:
+    if place == "high":
+        return high_half
+    if place == "low":
+        return attrgetter("value") if kind in WIDE_TYPES else low_half
+    return attrgetter(place)
+
+
+def nothing(record: Record) -> int:
+    return 0
+
+
+def high_half(record: Record) -> int:
+    return record.value >> 32
+
+
+def low_half(record: Record) -> int:
+    return record.value & 0xFFFFFFFF
+
+
+NO_HANDLER = (None, None, None)
+
+
 class Builder:
     """One pass over the steps. `_running` and `_state` hold what is not over yet, `_cause` the
-    event of this step."""
+    event of this step. A trace may have millions of steps: what a step costs matters here."""
 
     def __init__(self, trace: Trace, merged: Merged) -> None:
         self._trace = trace
@@ -210,36 +249,55 @@ class Builder:
         self._state: dict[int, State] = {}  # by fiber
         self._first_step: dict[int, Step] = {}  # by worker
         self._cause = ""
+        self._reasons: dict[int, tuple[str, str]] = {}
         self._handlers = {
             "SWITCH": self._switch, "CREATE": self._create, "FINISH": self._finish,
             "NAME": self._name, "WORKER_START": self._worker_start,
             "WORKER_STOP": self._worker_stop, "READY": self._ready, "AWAIT": self._await,
             "RECYCLE": self._recycle, "INLINE": self._inline, "SPAN_BEGIN": self._span,
-            "SPAN_END": self._span,
+            "SPAN_END": self._span, "STATUS": self._status,
         }
+        self._begins = self._first_numbers() if trace.is_window else {}
 
     def build(self) -> Model:
-        events = self._trace.schema.events
+        known = {number: (self._handlers[event.name], event, Getters(event))
+                 for number, event in self._trace.schema.events.items()
+                 if event.name in self._handlers}
+        first = self._first_step
         for step in self.model.merged.steps:
-            self._first_step.setdefault(step.worker, step)
-            event = events.get(step.record.type)
-            handler = self._handlers.get(event.name) if event else None
+            if step.worker not in first:
+                first[step.worker] = step
+            handler, event, get = known.get(step.record.type, NO_HANDLER)
             if handler:
                 self._cause = event.name
-                handler(step, event, event.values(step.record))
+                handler(step, event, get)
         self._end()
         return self.model
+
+    def _first_numbers(self) -> dict[int, int]:
+        """The number of each fiber's first record, in a trace whose beginning is missing."""
+        memberships, found = Memberships(self._trace), {}
+        for segment in self._trace.segments:
+            for record in segment.records:
+                for (kind, fiber), number in memberships.of(record):
+                    if kind == "fiber":
+                        found[fiber] = min(number, found.get(fiber, number))
+        return found
 
     # ---- states and runs ----
 
     def _fiber(self, number: int) -> Fiber:
-        return self.model.fibers.setdefault(number, Fiber(number))
+        found = self.model.fibers.get(number)
+        return found or self.model.fibers.setdefault(number, Fiber(number))
 
     def _enter(self, fiber: Fiber, state: str, step: Step) -> None:
-        self._leave_state(fiber, step.number, step.tick)
-        fiber.states.append(State(state, step.number, step.number, step.tick, step.tick,
-                                  self._cause))
-        self._state[fiber.id] = fiber.states[-1]
+        number, tick = step.number, step.tick
+        before = self._state.get(fiber.id)
+        if before:
+            before.end, before.end_tick = number, tick
+        entered = State(state, number, number, tick, tick, self._cause)
+        fiber.states.append(entered)
+        self._state[fiber.id] = entered
 
     def _leave_state(self, fiber: Fiber, step: int, tick: int) -> None:
         state = self._state.pop(fiber.id, None)
@@ -253,18 +311,17 @@ class Builder:
         self._running[step.worker] = run
         self._enter(self._fiber(number), RUNNING, step)
 
-    def _end_run(self, step: Step, reason: str) -> None:
+    def _end_run(self, step: Step, reason: str, site: Site | None) -> None:
         run = self._running.pop(step.worker, None)
         if run:
-            run.end, run.end_tick, run.reason = step.number, step.tick, reason
-            run.site = self._trace.site(step.record)
+            run.end, run.end_tick, run.reason, run.site = step.number, step.tick, reason, site
 
     def _goes_on(self, number: int, step: Step) -> None:
         """`number` runs here at this step; a trace need not have said so before."""
         run = self._running.get(step.worker)
         if run and run.fiber == number:
             return
-        self._end_run(step, "")
+        self._end_run(step, "", self._trace.site(step.record))
         self._start_run(number, step if run else self._first_step[step.worker])
 
     def _bounds(self) -> None:
@@ -277,6 +334,7 @@ class Builder:
     def _end(self) -> None:
         model = self.model
         self._bounds()
+        self._forget_lost()
         model.workers = sorted({run.worker for run in model.runs})
         last, tick = model.last, model.tick(model.last)
         for run in self._running.values():
@@ -285,76 +343,116 @@ class Builder:
             self._leave_state(fiber, last, tick)
         set_labels(list(model.fibers.values()))
 
+    def _forget_lost(self) -> None:
+        """What a worker did after its records began to be lost, nobody knows."""
+        model = self.model
+        losers = {s.worker for s in self._trace.segments if s.dropped}
+        for step in reversed(model.merged.steps) if losers else ():
+            if step.worker not in losers:
+                continue
+            losers.remove(step.worker)
+            model.lost_from[step.worker] = step.number
+            if run := self._running.pop(step.worker, None):
+                run.end, run.end_tick = step.number, step.tick
+                state = self._state.get(run.fiber)
+                if state and state.name == RUNNING and state.start <= step.number:
+                    self._leave_state(model.fibers[run.fiber], step.number, step.tick)
+
     # ---- one method an event ----
 
-    def _switch(self, step: Step, event: Event, values: dict[str, int]) -> None:
-        previous, following = values.get("previous", 0), values.get("next", 0)
-        reason = self._trace.schema.choice(event, "reason", values.get("reason", 0))
-        self._cause = f"{event.name}, {reason}"
+    def _switch(self, step: Step, event: Event, get: Getters) -> None:
+        record = step.record
+        previous, following = get["previous"](record), get["next"](record)
+        reason, cause = self._reason(event, get["reason"](record))
+        site = self._trace.site(record)
         self._goes_on(previous, step)
-        self._end_run(step, reason)
+        self._cause = cause
+        self._end_run(step, reason, site)
         self._enter(self._fiber(previous), AFTER.get(reason, PARKED), step)
         self._cause = event.name  # why the other left says nothing of the one that comes
         self._start_run(following, step)
         switches = self.model.switches
         switches.append(Switch(len(switches) + 1, step.number, step.tick, step.worker, previous,
-                               following, reason, values.get("previous_stack_used", 0),
-                               self._trace.site(step.record)))
+                               following, reason, get["previous_stack_used"](record), site))
 
-    def _create(self, step: Step, event: Event, values: dict[str, int]) -> None:
-        child = self._fiber(values.get("child", 0))
-        child.entry = self._trace.string(values.get("entry", 0))
-        child.stack_size = values.get("stack_size", 0)
+    def _reason(self, event: Event, number: int) -> tuple[str, str]:
+        """Why a fiber left, and that as the cause of its next state."""
+        found = self._reasons.get(number)
+        if not found:
+            reason = self._trace.schema.choice(event, "reason", number)
+            found = self._reasons[number] = reason, f"{event.name}, {reason}"
+        return found
+
+    def _create(self, step: Step, event: Event, get: Getters) -> None:
+        child = self._fiber(get["child"](step.record))
+        child.entry = self._trace.string(get["entry"](step.record))
+        child.stack_size = get["stack_size"](step.record)
         child.created = step.number
         self._enter(child, NEW, step)
-        self.model.creates.append(Create(step.number, child.id, values.get("parent", 0),
+        self.model.creates.append(Create(step.number, child.id, get["parent"](step.record),
                                          self._trace.site(step.record)))
 
-    def _finish(self, step: Step, event: Event, values: dict[str, int]) -> None:
-        self._fiber(values.get("fiber", 0)).finished = step.number
+    def _finish(self, step: Step, event: Event, get: Getters) -> None:
+        self._fiber(get["fiber"](step.record)).finished = step.number
 
-    def _name(self, step: Step, event: Event, values: dict[str, int]) -> None:
-        self._fiber(values.get("fiber", 0)).name = self._trace.string(values.get("name", 0))
+    def _name(self, step: Step, event: Event, get: Getters) -> None:
+        fiber = self._fiber(get["fiber"](step.record))
+        fiber.name = self._trace.string(get["name"](step.record))
 
-    def _worker_start(self, step: Step, event: Event, values: dict[str, int]) -> None:
-        self._start_run(values.get("running", 0), step)
+    def _worker_start(self, step: Step, event: Event, get: Getters) -> None:
+        self._start_run(get["running"](step.record), step)
 
-    def _worker_stop(self, step: Step, event: Event, values: dict[str, int]) -> None:
-        running = self._fiber(values.get("running", 0))
-        self._end_run(step, "stop")
+    def _worker_stop(self, step: Step, event: Event, get: Getters) -> None:
+        running = self._fiber(get["running"](step.record))
+        self._end_run(step, "stop", self._trace.site(step.record))
         self._leave_state(running, step.number, step.tick)
         if running.finished is not None:
             self._enter(running, FINISHED, step)
 
-    def _ready(self, step: Step, event: Event, values: dict[str, int]) -> None:
-        fiber = self._fiber(values.get("fiber", 0))
+    def _ready(self, step: Step, event: Event, get: Getters) -> None:
+        fiber = self._fiber(get["fiber"](step.record))
         before = self._state.get(fiber.id)
-        place = self._trace.schema.choice(event, "place", values.get("place", 0))
-        self.model.readies.append(Ready(step.number, fiber.id, values.get("waker", 0), place,
+        place = self._trace.schema.choice(event, "place", get["place"](step.record))
+        waker = get["waker"](step.record)
+        self.model.readies.append(Ready(step.number, fiber.id, waker, place,
                                         before.name if before else "",
                                         self._trace.site(step.record)))
         self._enter(fiber, READY, step)
 
-    def _await(self, step: Step, event: Event, values: dict[str, int]) -> None:
-        found = self._trace.schema.choice(event, "found", values.get("found", 0))
-        self.model.awaits.append(Await(step.number, values.get("awaiter", 0),
-                                       values.get("target", 0), found == "finished",
+    def _await(self, step: Step, event: Event, get: Getters) -> None:
+        found = self._trace.schema.choice(event, "found", get["found"](step.record))
+        self.model.awaits.append(Await(step.number, get["awaiter"](step.record),
+                                       get["target"](step.record), found == "finished",
                                        self._trace.site(step.record)))
 
-    def _recycle(self, step: Step, event: Event, values: dict[str, int]) -> None:
-        fiber = self._fiber(values.get("fiber", 0))
+    def _recycle(self, step: Step, event: Event, get: Getters) -> None:
+        fiber = self._fiber(get["fiber"](step.record))
         self._enter(fiber, RECYCLED, step)
-        self.model.recycles.append(Recycle(step.number, fiber.id, values.get("awaiter", 0),
+        self.model.recycles.append(Recycle(step.number, fiber.id, get["awaiter"](step.record),
                                            step.worker))
 
-    def _inline(self, step: Step, event: Event, values: dict[str, int]) -> None:
-        entry = printable(self._trace.string(values.get("entry", 0))) or "a function"
-        self._note(step, values.get("caller", 0), f"runs {entry} itself")
+    def _status(self, step: Step, event: Event, get: Getters) -> None:
+        """How a fiber stood before the window. Not believed where a record that came after it is
+        missing too. Where it ran is not told; the records that it has tell."""
+        fiber = self._fiber(get["fiber"](step.record))
+        fiber.name = fiber.name or self._trace.string(get["name"](step.record))
+        begins = self._begins.get(fiber.id)
+        state = self._trace.schema.choice(event, "state", get["state"](step.record))
+        known = self._state.get(fiber.id)
+        if known and (known.cause != event.name or known.name == state):
+            return
+        if begins is None or (begins == get["last_sequence"](step.record) + 1
+                              and state != RUNNING):
+            self._enter(fiber, state, step)
 
-    def _span(self, step: Step, event: Event, values: dict[str, int]) -> None:
-        text = printable(self._trace.string(values.get("text", 0)))
+    def _inline(self, step: Step, event: Event, get: Getters) -> None:
+        entry = printable(self._trace.string(get["entry"](step.record))) or "a function"
+        self._note(step, get["caller"](step.record), f"runs {entry} itself")
+
+    def _span(self, step: Step, event: Event, get: Getters) -> None:
+        text = printable(self._trace.string(get["text"](step.record)))
         verb = "begins" if event.name == "SPAN_BEGIN" else "ends"
-        self._note(step, values.get("fiber", 0), f"{verb} \N{LEFT DOUBLE QUOTATION MARK}{text}"
+        self._note(step, get["fiber"](step.record), f"{verb} \N{LEFT DOUBLE QUOTATION MARK}{text}"
                                                  "\N{RIGHT DOUBLE QUOTATION MARK}")
 
     def _note(self, step: Step, fiber: int, words: str) -> None:

@@ -73,6 +73,15 @@ def matplotlib() -> Any:
     return package
 
 
+def numpy() -> Any:
+    """The package, which comes with matplotlib."""
+    try:
+        import numpy as package
+    except ImportError:
+        raise MissingTool("needs numpy; install the package python3-numpy") from None
+    return package
+
+
 def sheet(width: float, height: float) -> Sheet:
     package = matplotlib()
     with package.rc_context(SETTINGS):
@@ -93,3 +102,14 @@ def number_axis(axes: Any, low: float, high: float, name: str, integers: bool) -
         label.set_verticalalignment("baseline")
     axes.annotate(name, (1, 0), (0, -33), xycoords="axes fraction", textcoords="offset points",
                   ha="right", va="baseline", color=svg.SOFT, size=11)
+
+
+def nice_top(value: int) -> tuple[int, int]:
+    """A round number not under `value`, and its half."""
+    value = max(value, 2)
+    size = 1
+    while True:
+        for factor in (2, 4, 6, 8, 10, 12, 16):
+            if factor * size >= value:
+                return factor * size, factor * size // 2
+        size *= 10

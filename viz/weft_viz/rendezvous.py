@@ -12,11 +12,12 @@ Drawn by ourselves; no tool is needed.
 
 from __future__ import annotations
 
+import math
 import xml.etree.ElementTree as ET
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
-from . import lanes, svg
+from . import paints, svg
 from .model import (FINISHED, PARKED, RECYCLED, RUNNING, Await, Fiber, Model, Ready, Switch,
                     count)
 from .window import Window
@@ -192,7 +193,8 @@ class Panel:
     TARGET = WORD + BAR + BETWEEN_LANES
     STRIP_BELOW = TARGET + BAR
     AXIS = STRIP_BELOW + STRIP + 14
-    LIST = AXIS + 26
+    LIST = AXIS + 26  # with one row of numbers
+    NUMBER_LINE = 13
 
     def __post_init__(self) -> None:
         self.columns = self.choose()
@@ -216,6 +218,12 @@ class Panel:
         return min(60.0, (PANEL - GUTTER - LEAD - TRAIL) / max(1, len(self.columns) - 1))
 
     @property
+    def number_rows(self) -> int:
+        """How many rows of step numbers it takes to keep them apart."""
+        widest = svg.text_width(f"{self.columns[-1]:,}", 9 if self.columns[-1] > 9999 else SMALL)
+        return math.ceil(widest / self.pitch)
+
+    @property
     def end(self) -> float:
         return self.x(self.columns[-1]) + TRAIL
 
@@ -229,10 +237,10 @@ class Panel:
         awaiter, target = names(self.model, self.meeting.wait.awaiter, self.meeting.wait.target)
         text(self.root, self.left, 14, TITLES[self.meeting.kind], 13, svg.INK, weight="bold")
         text(self.root, self.left, 31, f"{awaiter} awaits {target}", SIZE, svg.SOFT)
-        for step in self.columns:
-            line(self.root, self.x(step), self.AWAITER - 4, self.x(step), self.AXIS - 10,
-                 svg.FAINT, 1)
-            text(self.root, self.x(step), self.AXIS + 2, f"{step:,}",
+        for number, step in enumerate(self.columns):
+            y = self.AXIS + number % self.number_rows * self.NUMBER_LINE
+            line(self.root, self.x(step), self.AWAITER - 4, self.x(step), y - 10, svg.FAINT, 1)
+            text(self.root, self.x(step), y + 2, f"{step:,}",
                  9 if self.columns[-1] > 9999 else SMALL, svg.SOFT, "middle")
         text(self.root, self.left, self.AXIS + 2, "step", SMALL, svg.SOFT)
         self.lane(self.meeting.wait.awaiter, awaiter, self.AWAITER)
@@ -256,7 +264,7 @@ class Panel:
                 continue
             several = state == "several"
             box(self.root, start, top, end - start, BAR,
-                svg.FAINT if several else lanes.STATES[state].color)
+                svg.FAINT if several else paints.STATES[state].color)
             self.inside(start, end, top, ("…",) if several else (state, SHORT.get(state, "")),
                         svg.INK if several else svg.ON_COLOR)
 
@@ -326,7 +334,7 @@ class Panel:
 
     def numbers(self) -> float:
         """A circle at each step that matters, and a line of text for each below."""
-        top = self.LIST
+        top = self.LIST + (self.number_rows - 1) * self.NUMBER_LINE
         mine = (self.meeting.finish, self.meeting.leave, self.meeting.recycle)
         several = len(self.model.workers) > 1
         for number, (step, words) in enumerate(sorted(told(self.model, self.meeting).items()), 1):

@@ -15,7 +15,7 @@ import xml.etree.ElementTree as ET
 from collections import Counter
 from dataclasses import dataclass, field
 
-from . import lanes, svg
+from . import paints, svg
 from .model import (FINISHED, NEW, PARKED, READY, RECYCLED, RUNNING, Model, count)
 from .plot import MissingTool
 from .window import Window
@@ -92,15 +92,23 @@ def observe(model: Model, window: Window) -> Graph:
     graph = Graph(model, window, {pair: Counter() for pair in DESIGN})
     entered: Counter[str] = Counter()
     stays: Counter[str] = Counter()  # how many fibers are in each state at the end
+    changes: Counter[tuple[str, str, str]] = Counter()  # from, to, by which event
     for fiber in model.people():
-        seen = [s for s in fiber.states if s.start <= window.last]
-        entered.update(s.name for s in seen if window.holds(s.start))
-        stays.update(s.name for s in seen[-1:])
-        lived = [s for s in seen if s.name != RECYCLED]
-        for before, state in zip(lived, lived[1:]):
-            if window.holds(state.start):
-                pair = before.name, state.name
-                graph.edges.setdefault(pair, Counter())[state.cause] += 1
+        before = last = ""
+        for state in fiber.states:
+            if state.start > window.last:
+                break
+            last = name = state.name
+            inside = window.holds(state.start)
+            entered[name] += inside
+            if name == RECYCLED:
+                continue
+            if inside and before:
+                changes[before, name, state.cause] += 1
+            before = name
+        stays.update([last] if last else [])
+    for (before, name, cause), times in changes.items():
+        graph.edges.setdefault((before, name), Counter())[cause] += times
     for state in COLUMNS:
         graph.inside[state] = [f"{stays[state]:,} at the end"] if stays[state] else []
     graph.inside[NEW].insert(0, f"{entered[NEW]:,} created")
@@ -221,7 +229,7 @@ def draw_node(on: Canvas, graph: Graph, answer: dict) -> None:
     state = answer["name"]
     x, y = on.at(*points(answer["pos"])[0])
     seen = bool(graph.inside[state]) or any(graph.total(p) for p in graph.edges if state in p)
-    color = svg.FAINT if state == FINISHED else lanes.STATES[state].color
+    color = svg.FAINT if state == FINISHED else paints.STATES[state].color
     width = graph.node_width
     svg.element(on.root, "rect", x=f"{x - width / 2:g}", y=f"{y - NODE_HEIGHT / 2:g}",
                 width=width, height=NODE_HEIGHT, rx=9, fill=color if seen else "none",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import subprocess
 from dataclasses import dataclass, field
 
-from . import lanes, svg
+from . import paints, svg
 from .model import (AFTER, FINISHED, NEW, PARKED, READY, Create, Model, Ready, Run, Switch,
                     count)
 from .plot import MissingTool
@@ -272,14 +272,14 @@ def row_texts(drawn: Plan) -> list[str]:
 
 
 def boxes(drawn: Plan) -> list[str]:
-    paints = lanes.fiber_paints(drawn.model)
+    colors = paints.fiber_paints(drawn.model)
     lines = []
     for run in drawn.runs:
         top, bottom = drawn.span(run)
         name = drawn.model.fibers[run.fiber].label
         tip = (f"{name}, run {run.number}: worker {run.worker}, steps {run.start:,} to "
                f"{run.end:,}" + (f", left by {run.reason}{place(run.site)}" if run.reason else ""))
-        color = paints[run.fiber].color
+        color = colors[run.fiber].color
         x, width = drawn.middle(run)
         lines.append(node(
             f"run_{run.number}", x, (top + bottom) / 2,

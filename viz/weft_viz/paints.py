@@ -1,0 +1,47 @@
+"""How fibers and states look in every picture that has lanes or boxes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from . import model as m, svg
+from .model import Model
+
+
+@dataclass(frozen=True)
+class Paint:
+    """How the bars of one key look."""
+
+    color: str
+    hatch: str = ""
+    label: str = ""  # in the bar, where it fits
+    thin: bool = False  # a line instead of a bar
+
+
+# Paul Tol's light colours: made for dark text on them. After the eighth they come hatched.
+FIBER_COLORS = ("#77aadd", "#ee8866", "#eedd88", "#44bb99", "#ffaabb", "#99ddff", "#bbcc33",
+                "#cc99dd")
+FIBER_HATCHES = ("", "///", "--", "xx", "||", "\\\\\\", "..", "++")
+FIBERS_MAX = len(FIBER_COLORS) * len(FIBER_HATCHES)  # that look different
+IDLE = Paint(svg.FAINT, "", "idle")
+OTHERS = Paint(svg.GREY, "", "")
+
+STATES = {
+    m.NEW: Paint(svg.SKY, "..", "new"),
+    m.RUNNING: Paint(svg.GREEN, "", "running"),
+    m.READY: Paint(svg.ORANGE, "////", "ready"),
+    m.PARKED: Paint(svg.GREY, "|||", "parked"),
+    m.FINISHED: Paint(svg.SOFT, "", "", thin=True),
+}
+HATCH_COLOR = "#00000048"
+
+
+def fiber_paint(index: int, label: str) -> Paint:
+    turn, color = divmod(index, len(FIBER_COLORS))
+    return Paint(FIBER_COLORS[color], FIBER_HATCHES[turn % len(FIBER_HATCHES)], label)
+
+
+def fiber_paints(model: Model) -> dict[int, Paint]:
+    """By the fiber's number."""
+    found = {f.id: fiber_paint(i, f.label) for i, f in enumerate(model.people())}
+    return found | {f.id: IDLE for f in model.fibers.values() if f.idle}
