@@ -177,8 +177,12 @@ static inline uint32_t trace_site_number(struct trace_segment *segment,
 	return trace_register_site(segment, site);
 }
 
+/* In functions that are seldom called a compiler leaves calls alone; a record would be built on
+ * the stack, and copied twice. */
+#define TRACE_ALWAYS static inline __attribute__((always_inline))
+
 /* Stores a whole record at next, which is before stop. */
-static inline void trace_put(struct trace_segment *segment, struct trace_record record)
+TRACE_ALWAYS void trace_put(struct trace_segment *segment, struct trace_record record)
 {
 	/* Release: a ring's reader that sees a byte of this record, over an old one, sees the
 	 * head that warns of it. Pairs with: live_load. */
@@ -191,8 +195,8 @@ static inline void trace_put(struct trace_segment *segment, struct trace_record 
 }
 
 /* Appends one record, or counts it as dropped. Called through TRACE. */
-static inline void trace_write(struct trace_segment *segment, struct trace_site *site,
-			       struct trace_record record)
+TRACE_ALWAYS void trace_write(struct trace_segment *segment, struct trace_site *site,
+			      struct trace_record record)
 {
 	record.site = (uint16_t)trace_site_number(segment, site);
 	record.type = (uint8_t)site->event;
