@@ -26,6 +26,8 @@
  * switch on an AMD Zen 4: 5.6 as it stands, 5.8 with both loaded always, 7.2 with both
  * compared, 4.4 without control words; stmxcsr alone in a loop takes 4.4. */
 
+#if defined(__x86_64__)
+
 #if defined(__CET__) && (__CET__ & 1)
 #define LANDING_PAD endbr64 /* indirect branch tracking: a call or jump may land here */
 #else
@@ -233,4 +235,6 @@ context_control_words:
 	.long	4, 16, 5
 	.asciz	"GNU"
 	.long	0xc0000002, 4, 1, 0
+#endif
+
 #endif
