@@ -47,7 +47,7 @@ static bool over_file_size_limit(uint64_t size)
 {
 	struct rlimit limit;
 	return getrlimit(RLIMIT_FSIZE, &limit) == 0 &&
-	       limit.rlim_cur != RLIM_INFINITY && size > limit.rlim_cur;
+	       limit.rlim_cur != RLIM_INFINITY && size > (uint64_t)limit.rlim_cur;
 }
 
 int system_reserve(int fd, uint64_t size)
@@ -123,6 +123,10 @@ int system_map_private(int fd, size_t size, const void **address)
 	*address = map;
 	return 0;
 }
+
+#if !defined(MAP_NORESERVE) /* FreeBSD reserves nothing */
+#define MAP_NORESERVE 0
+#endif
 
 int system_map_anonymous(size_t size, void **address)
 {

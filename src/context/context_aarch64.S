@@ -31,19 +31,9 @@
  * predicted wrong when it does. */
 #if defined(__aarch64__)
 
-#define KEPT 176 /* bytes below a parked context's sp */
+#include "context/assembly.h"
 
-#if defined(__APPLE__)
-#define NAME(name)          _##name
-#define FUNCTION(name)      .globl _##name; .p2align 6
-#define LOCAL_FUNCTION(name) .p2align 2
-#define END(name)
-#else
-#define NAME(name)          name
-#define FUNCTION(name)      .globl name; .type name, %function; .p2align 6
-#define LOCAL_FUNCTION(name) .type name, %function; .p2align 2
-#define END(name)           .size name, . - name
-#endif
+#define KEPT 176 /* bytes below a parked context's sp */
 
 /* hint 34 is `bti c`, hint 36 is `bti j`; older processors and assemblers take both. */
 #if defined(__ARM_FEATURE_BTI_DEFAULT)
@@ -65,7 +55,7 @@ NAME(context_swap):
 	.cfi_startproc
 	CALL_PAD
 	str	x30, [x0, #16]          /* store three words */
-Lleave:
+LOCAL(leave):
 	mov	x9, sp
 	stp	x9, x29, [x0]
 	sub	sp, sp, #KEPT           /* and what else the caller may rely on */
@@ -83,7 +73,7 @@ Lleave:
 	mrs	x10, fpcr               /* the word that is in force */
 	str	x10, [sp]
 
-Larrive:
+LOCAL(arrive):
 	ldr	x8, [x1, #16]           /* load three words */
 	ldp	x9, x11, [x1]
 	sub	x9, x9, #KEPT
@@ -102,8 +92,8 @@ Larrive:
 	.cfi_offset x28, -88
 	ldr	x9, [sp]
 	cmp	x9, x10
-	b.ne	Lload_control_word
-Lcontrol_word_loaded:
+	b.ne	LOCAL(load_control_word)
+LOCAL(control_word_loaded):
 	mov	x29, x11
 	ldr	x30, [sp, #KEPT - 8]
 	ldp	x19, x20, [sp, #KEPT - 32]
@@ -122,10 +112,10 @@ Lcontrol_word_loaded:
 	mov	x1, x3
 	mov	x2, x9                  /* and who arrives, for the two labels below */
 	GO(x8)                          /* not ret: it would be predicted to stay here */
-Lload_control_word:
+LOCAL(load_control_word):
 	.cfi_def_cfa_offset KEPT
 	msr	fpcr, x9
-	b	Lcontrol_word_loaded
+	b	LOCAL(control_word_loaded)
 	.cfi_endproc
 	END(context_swap)
 
@@ -137,11 +127,11 @@ Lload_control_word:
 NAME(context_hop):
 	.cfi_startproc
 	CALL_PAD
-	adr	x9, Lresume
+	adr	x9, LOCAL(resume)
 	str	x9, [x0, #16]
-	b	Lleave
+	b	LOCAL(leave)
 	nop                             /* never run: to a debugger, a return address belongs */
-Lresume:                                /* to the function of the byte before it */
+LOCAL(resume):                          /* to the function of the byte before it */
 	JUMP_PAD
 	stp	x29, x30, [sp, #-16]!   /* x0, x1 and x2: the message, and who arrives */
 	.cfi_def_cfa_offset 16
@@ -166,13 +156,13 @@ NAME(context_drop):
 	CALL_PAD
 	mov	x9, sp
 	str	x9, [x0]
-	adr	x9, Lgone
+	adr	x9, LOCAL(gone)
 	str	x9, [x0, #16]
 	sub	sp, sp, #KEPT           /* as Larrive finds it */
 	.cfi_def_cfa_offset KEPT
 	mrs	x10, fpcr
 	str	x10, [sp]
-	b	Larrive
+	b	LOCAL(arrive)
 	.cfi_endproc
 	END(context_drop)
 
@@ -182,7 +172,7 @@ context_resumed:
 	.cfi_startproc
 	.cfi_undefined x30
 	nop                             /* as before Lresume */
-Lgone:
+LOCAL(gone):
 	JUMP_PAD
 	bl	NAME(context_gone)
 	brk	#0
@@ -195,14 +185,14 @@ NAME(context_entry):
 	.cfi_startproc
 	.cfi_undefined x30              /* the outermost frame: a backtrace ends here */
 	nop                             /* as before Lresume */
-Lfresh:
+LOCAL(fresh):
 	JUMP_PAD
 	bl	NAME(context_step)      /* after, arg, self */
 	mov	x0, x20                 /* argument */
 	mov	x16, x19                /* entry: a jump by x16 may land where a call may */
-	adr	x30, Lreturned
+	adr	x30, LOCAL(returned)
 	br	x16
-Lreturned:
+LOCAL(returned):
 	bl	NAME(context_returned)
 	brk	#0
 	.cfi_endproc
@@ -218,7 +208,7 @@ NAME(context_prepare):
 	stp	xzr, xzr, [x0, #-16]    /* x29, x30 */
 	stp	x1, x2, [x0, #-32]      /* x19, x20 */
 	str	x3, [x0, #-KEPT]
-	adr	x0, Lfresh
+	adr	x0, LOCAL(fresh)
 	ret
 	.cfi_endproc
 	END(context_prepare)
