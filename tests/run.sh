@@ -58,13 +58,19 @@ skip() {
 	[ "${CI:-}" != true ] || failed=$((failed + 1))
 }
 
-# criterion NAME DIRECTORY PROGRAM: at least as many tests as its sources declare.
+# uses PATTERN DIRECTORY: how many lines of its tests have it.
+uses() {
+	cat "tests/$2"/test_*.c | grep -c "$1" || true
+}
+
+# criterion NAME DIRECTORY PROGRAM: at least as many tests as its sources declare. EMULATOR, if
+# set, runs the program, with the libraries under EMULATOR_ROOT.
 criterion() {
-	minimum=$(cat "tests/$2"/test_*.c | grep -c '^\(Test\|ParameterizedTest\|Theory\)(')
-	if [ "${VALGRIND:-0}" = 1 ]; then
-		minimum=$((minimum - $(cat "tests/$2"/test_*.c | grep -c 'SKIP_ON_VALGRIND(')))
-	fi
-	part "$1" sh tests/criterion.sh "$1" "$minimum" "$3"
+	minimum=$(uses '^\(Test\|ParameterizedTest\|Theory\)(' "$2")
+	[ "${VALGRIND:-0}" = 0 ] || minimum=$((minimum - $(uses 'SKIP_ON_VALGRIND(' "$2")))
+	[ -z "${EMULATOR:-}" ] || minimum=$((minimum - $(uses '\<ON_EMULATOR\|SKIP_ON_EMULATOR(' "$2")))
+	part "$1" sh tests/criterion.sh "$1" "$minimum" \
+		${EMULATOR:+"$EMULATOR" -L "$EMULATOR_ROOT"} "$3"
 }
 
 all_criterion() {

@@ -40,7 +40,7 @@ int system_map_shared(int fd, size_t size, void **address);
 /* Maps `size` bytes of `fd` from its start, private and read-only. */
 int system_map_private(int fd, size_t size, const void **address);
 
-/* Reserves `size` bytes of fresh, zeroed memory. */
+/* Reserves `size` bytes of fresh, zeroed memory, in which stacks may lie. */
 int system_map_anonymous(size_t size, void **address);
 
 int system_unmap(const void *address, size_t size);
@@ -49,10 +49,11 @@ int system_unmap(const void *address, size_t size);
 int system_protect_none(void *address, size_t size);
 
 /* As system_protect_none, at the cost of no mapping: the page tables alone hold it. -EINVAL
- * where the system cannot (Linux before 6.13, and other systems). */
+ * where the system cannot (Linux before 6.13, and other systems), or only says that it did. */
 int system_guard(void *address, size_t size);
 
-/* Gives the memory behind [address, address + size) back; it reads as zero afterwards. */
+/* Gives the memory behind [address, address + size) back. Each page then reads as it was, or as
+ * zero; on Linux as zero. */
 void system_discard(void *address, size_t size);
 
 /* Backs [address, address + size) with memory now, so that a later store takes no page

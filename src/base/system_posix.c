@@ -128,10 +128,18 @@ int system_map_private(int fd, size_t size, const void **address)
 #define MAP_NORESERVE 0
 #endif
 
+/* OpenBSD kills a process whose stack pointer is in memory that was not mapped for stacks. On
+ * other systems the flag does nothing that is wanted here. */
+#if defined(__OpenBSD__)
+#define FOR_STACKS MAP_STACK
+#else
+#define FOR_STACKS 0
+#endif
+
 int system_map_anonymous(size_t size, void **address)
 {
 	void *map = mmap(NULL, size, PROT_READ | PROT_WRITE,
-			 MAP_PRIVATE | MAP_ANON | MAP_NORESERVE, -1, 0);
+			 MAP_PRIVATE | MAP_ANON | MAP_NORESERVE | FOR_STACKS, -1, 0);
 	if (map == MAP_FAILED)
 		return -errno;
 	*address = map;
@@ -151,8 +159,13 @@ int system_protect_none(void *address, size_t size)
 int system_guard(void *address, size_t size)
 {
 #if defined(__linux__)
-	enum { GUARD_INSTALL = 102 }; /* MADV_GUARD_INSTALL, newer than most headers */
-	return madvise(address, size, GUARD_INSTALL) < 0 ? -errno : 0;
+	/* MADV_GUARD_INSTALL and MADV_POPULATE_READ, newer than many headers. */
+	enum { GUARD_INSTALL = 102, POPULATE_READ = 22 };
+	if (madvise(address, size, GUARD_INSTALL) < 0)
+		return -errno;
+	/* Advice is answered with 0 and ignored by qemu-user. What is guarded for certain
+	 * cannot be populated. */
+	return madvise(address, size, POPULATE_READ) < 0 ? 0 : -EINVAL;
 #else
 	(void)address, (void)size;
 	return -EINVAL;

@@ -7,9 +7,13 @@
 #if defined(__APPLE__)
 #define NAME(name)  _##name
 #define LOCAL(name) L##name
-#define FUNCTION(name)                                                                 \
-	.globl _##name;                                                                \
-	.p2align 6
+/* clang-format off */
+#if defined(__aarch64__)
+#define FUNCTION(name) .globl _##name %% .p2align 6 /* there a semicolon begins a comment */
+#else
+#define FUNCTION(name) .globl _##name; .p2align 6
+#endif
+/* clang-format on */
 #define LOCAL_FUNCTION(name) .p2align 4
 #define END(name)
 #else

@@ -224,7 +224,6 @@ NAME(context_control_words):
 	END(context_control_words)
 
 #if !defined(__APPLE__)
-	.section .note.GNU-stack, "", %progbits
 #if defined(__ARM_FEATURE_BTI_DEFAULT)
 	.section .note.gnu.property, "a"
 	.p2align 3
@@ -234,4 +233,8 @@ NAME(context_control_words):
 #endif
 #endif
 
+#endif
+
+#if !defined(__APPLE__) /* whatever the processor: without it the stack is executable */
+	.section .note.GNU-stack, "", %progbits
 #endif

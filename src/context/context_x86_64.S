@@ -216,9 +216,6 @@ NAME(context_control_words):
 	.cfi_endproc
 	END(context_control_words)
 
-#if !defined(__APPLE__)
-	.section .note.GNU-stack, "", @progbits
-#endif
 #if defined(__CET__) && (__CET__ & 1)
 /* This object keeps to indirect branch tracking, but not to shadow stacks: a switch would have
  * to switch those too. */
@@ -229,4 +226,8 @@ NAME(context_control_words):
 	.long	0xc0000002, 4, 1, 0
 #endif
 
+#endif
+
+#if !defined(__APPLE__) /* whatever the processor: without it the stack is executable */
+	.section .note.GNU-stack, "", %progbits
 #endif
