@@ -2,6 +2,7 @@
 #include <errno.h> /* for the names of the constants */
 #include <limits.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -61,11 +62,15 @@ static struct {
 	long counter; /* under the lock */
 } shared;
 
+/* Now and then a holder loses its processor between reading and writing. */
 static void *count_under_the_lock(void *unused)
 {
 	for (int i = 0; i < ROUNDS; i++) {
 		lock_take(&shared.lock);
-		shared.counter++;
+		long read = shared.counter;
+		if (i % 1000 == 0)
+			(void)sched_yield();
+		shared.counter = read + 1;
 		lock_give(&shared.lock);
 	}
 	return unused;

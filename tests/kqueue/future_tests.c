@@ -213,21 +213,34 @@ static void as_many_as_memory_allows(void)
 
 /* ---- the word where both meet, by itself ---- */
 
-enum { MEETINGS = 5000 };
+enum { MEETINGS = 5000, SPINS = 2000 };
 
 static struct rendezvous meeting;
-static _Atomic int round_of_parker, round_of_finisher;
+static _Atomic int arrived, finished; /* arrivals of both; ends of one */
 static int written, awaiter;
 static void *found;
+
+/* Spins, so that both go on at one moment; lets the other run where there is one processor. */
+static void wait_until(_Atomic int *counter, int value)
+{
+	for (int spins = 0; atomic_load(counter) < value; spins++)
+		if (spins > SPINS)
+			(void)sched_yield();
+}
+
+static void meet(int round)
+{
+	atomic_fetch_add(&arrived, 1);
+	wait_until(&arrived, 2 * round);
+}
 
 static void *finish_each(void *unused)
 {
 	for (int round = 1; round <= MEETINGS; round++) {
-		while (atomic_load(&round_of_parker) < round)
-			(void)sched_yield();
+		meet(round);
 		written = round;
 		found = rendezvous_finish(&meeting);
-		atomic_store(&round_of_finisher, round);
+		atomic_store(&finished, round);
 	}
 	return unused;
 }
@@ -239,12 +252,11 @@ static void both_at_once(void)
 	check_equal(pthread_create(&other, NULL, finish_each, NULL), 0);
 	for (int round = 1; round <= MEETINGS; round++) {
 		rendezvous_init(&meeting);
-		atomic_store(&round_of_parker, round);
+		meet(round);
 		bool parked = rendezvous_park(&meeting, &awaiter);
 		if (!parked)
 			check_equal(written, round);
-		while (atomic_load(&round_of_finisher) < round)
-			(void)sched_yield();
+		wait_until(&finished, round);
 		check(found == (parked ? &awaiter : NULL));
 	}
 	check_equal(pthread_join(other, NULL), 0);
