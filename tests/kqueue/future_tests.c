@@ -213,7 +213,7 @@ static void as_many_as_memory_allows(void)
 
 /* ---- the word where both meet, by itself ---- */
 
-enum { MEETINGS = 5000, SPINS = 2000 };
+enum { MEETINGS = 20000, SPINS = 2000 };
 
 static struct rendezvous meeting;
 static _Atomic int arrived, finished; /* arrivals of both; ends of one */
@@ -228,16 +228,19 @@ static void wait_until(_Atomic int *counter, int value)
 			(void)sched_yield();
 }
 
-static void meet(int round)
+/* Then a pause of its own, so that now one is a little earlier, now the other. */
+static void meet(int round, int pauses)
 {
 	atomic_fetch_add(&arrived, 1);
 	wait_until(&arrived, 2 * round);
+	for (volatile int left = round % pauses; left > 0; left--)
+		;
 }
 
 static void *finish_each(void *unused)
 {
 	for (int round = 1; round <= MEETINGS; round++) {
-		meet(round);
+		meet(round, 89);
 		written = round;
 		found = rendezvous_finish(&meeting);
 		atomic_store(&finished, round);
@@ -252,7 +255,7 @@ static void both_at_once(void)
 	check_equal(pthread_create(&other, NULL, finish_each, NULL), 0);
 	for (int round = 1; round <= MEETINGS; round++) {
 		rendezvous_init(&meeting);
-		meet(round);
+		meet(round, 97);
 		bool parked = rendezvous_park(&meeting, &awaiter);
 		if (!parked)
 			check_equal(written, round);

@@ -59,12 +59,11 @@ unpack() {
 
 fetch() {
 	mkdir -p "$out"
-	apt update >"$out/apt.log" 2>&1 &&
-		apt install -y --download-only --no-install-recommends libcriterion-dev \
-			>>"$out/apt.log" 2>&1 || {
+	if ! { apt update && apt install -y --download-only --no-install-recommends \
+		libcriterion-dev; } >"$out/apt.log" 2>&1; then
 		cat "$out/apt.log"
-		skip "the arm64 packages of Criterion cannot be fetched"
-	}
+		skip 'the arm64 packages of Criterion cannot be fetched'
+	fi
 	unpack
 }
 

@@ -65,7 +65,9 @@ build_all() {
 	done
 }
 
-for target in ${*:-$targets}; do
+# shellcheck disable=SC2086 # a list of words
+[ $# -gt 0 ] || set -- $targets
+for target in "$@"; do
 	rm -rf "${out:?}/$target"
 	mkdir -p "$out/$target"
 	log=$out/$target/log
