@@ -125,7 +125,8 @@ compile() {
 	aarch64:*) $(aarch64_compiler) -std=c17 -D_GNU_SOURCE -O2 -g -Wall -static "$@" \
 		-lpthread -o "$out/program" ;;
 	native:no) ${CC:-cc} ${CFLAGS_ALL:--O2 -g} "$@" -lpthread -o "$out/program" ;;
-	native:yes) sh chapters/tools/compile.sh "$out/program" . "$@" ;;
+	native:yes) ${CC:-cc} ${CFLAGS_ALL:--std=c17 -D_GNU_SOURCE -DWEFT_TRACING -O2 -g -Wall -Wextra} \
+		-Isrc -I. "$@" "$BUILD/libweft.a" -lpthread -o "$out/program" ;;
 	esac
 }
 
