@@ -13,6 +13,8 @@
 #include <sys/syscall.h>
 #endif
 
+#include "base/atomic.h"
+
 int system_create(const char *path)
 {
 	int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
@@ -156,16 +158,30 @@ int system_protect_none(void *address, size_t size)
 	return mprotect(address, size, PROT_NONE) < 0 ? -errno : 0;
 }
 
+#if defined(__linux__)
+/* qemu-user answers 0 to any advice and ignores it. What is guarded for certain cannot be
+ * populated; this takes longer than guarding, so only the first guard is tried. */
+static bool guard_holds(void *address, size_t size)
+{
+	enum { POPULATE_READ = 22 }; /* MADV_POPULATE_READ, newer than many headers */
+	static _Atomic bool tried;
+	/* Relaxed: whoever does not see it yet tries once more. */
+	if (load_relaxed(&tried))
+		return true;
+	if (madvise(address, size, POPULATE_READ) == 0)
+		return false;
+	store_relaxed(&tried, true); /* as above */
+	return true;
+}
+#endif
+
 int system_guard(void *address, size_t size)
 {
 #if defined(__linux__)
-	/* MADV_GUARD_INSTALL and MADV_POPULATE_READ, newer than many headers. */
-	enum { GUARD_INSTALL = 102, POPULATE_READ = 22 };
+	enum { GUARD_INSTALL = 102 }; /* MADV_GUARD_INSTALL, newer than most headers */
 	if (madvise(address, size, GUARD_INSTALL) < 0)
 		return -errno;
-	/* Advice is answered with 0 and ignored by qemu-user. What is guarded for certain
-	 * cannot be populated. */
-	return madvise(address, size, POPULATE_READ) < 0 ? 0 : -EINVAL;
+	return guard_holds(address, size) ? 0 : -EINVAL;
 #else
 	(void)address, (void)size;
 	return -EINVAL;
