@@ -10,7 +10,7 @@ NUMBERS  := $(foreach c,$(CHAPTERS),$(firstword $(subst -, ,$(c))))
 MODULES  := $(notdir $(patsubst %/,%,$(dir $(wildcard tests/*/test_*.c))))
 MODULES  := $(sort $(MODULES))
 
-STANDARD   := -std=c17 -D_GNU_SOURCE -DWEFT_TRACING
+STANDARD   := -std=c17 -D_GNU_SOURCE -DWEFT_TRACING $(if $(EMULATED),-DEMULATED)
 WARNINGS   := -Wall -Wextra -Wconversion -Wpedantic $(if $(WERROR),-Werror)
 CFLAGS_ALL  = $(STANDARD) $(OPT) -g $(WARNINGS) -Isrc -I. $(SANITIZE) $(CFLAGS)
 LIBRARIES  := -lpthread
@@ -105,8 +105,10 @@ test-programs: all $(BUILD)/run criterion $(NUMBERS:%=$(BUILD)/chapter-%/demo)
 
 criterion: $(MODULES:%=$(BUILD)/tests/%)
 
-# TSan and Criterion need a hand to live in one address space; elsewhere it is not linked.
-CRITERION_HELP := $(if $(findstring thread,$(SANITIZE)),tests/criterion_tsan.c)
+# TSan and Criterion need a hand to live in one address space, and Criterion another to start
+# its processes in an emulator (EMULATED=1); elsewhere neither is linked.
+CRITERION_HELP := $(if $(findstring thread,$(SANITIZE)),tests/criterion_tsan.c) \
+        $(if $(EMULATED),tests/platforms/execve_in_qemu.c)
 
 define module
 $(BUILD)/tests/$(1): $(call objects,$(wildcard tests/$(1)/test_*.c tests/$(1)/*.S) $(CRITERION_HELP) \

@@ -1,5 +1,5 @@
-/* on_valgrind.h: tests that valgrind cannot run. run.sh counts the uses, so that the number of
- * tests that must run is known there too. */
+/* on_valgrind.h: tests that valgrind, or the emulator qemu-user, cannot run. run.sh counts the
+ * uses, so that the number of tests that must run is known there too. */
 #ifndef WEFT_TESTS_ON_VALGRIND_H
 #define WEFT_TESTS_ON_VALGRIND_H
 
@@ -15,6 +15,20 @@
 #define SKIP_ON_VALGRIND(reason)                                                       \
 	do {                                                                           \
 		if (RUNNING_ON_VALGRIND)                                               \
+			cr_skip_test(reason);                                          \
+	} while (0)
+
+/* make EMULATED=1 builds for the emulator. A test that has to end in a certain way is not
+ * skipped but says .disabled = ON_EMULATOR. */
+#if defined(EMULATED)
+#define ON_EMULATOR 1
+#else
+#define ON_EMULATOR 0
+#endif
+
+#define SKIP_ON_EMULATOR(reason)                                                       \
+	do {                                                                           \
+		if (ON_EMULATOR)                                                       \
 			cr_skip_test(reason);                                          \
 	} while (0)
 

@@ -1,17 +1,17 @@
 #!/bin/sh
 # run.sh: runs all tests, a line for each part, and closes with "N passed, N failed".
 #
-# The parts: Criterion by module (and the context's once more at -O0 and -O3), golden traces,
-# the fuzzing corpus, Python tests of viz, tests of the scripts, the chapters' exercises and broken variants, and
-# what the README tells people to type. A part that exits 77 lacks a tool and is skipped; with
-# CI=true that is a failure. The output of each part is in $BUILD/test-logs/.
+# The parts: the chapters' broken variants and exercises, Criterion by module, the scripts beside
+# the tests, the fuzzing corpus, Python tests of viz and of the tools. A part that exits 77 lacks
+# a tool and is skipped; with CI=true that is a failure. JOBS of them (as many as there are
+# processors) run at a time, the longest first. The output of each is in $BUILD/test-logs/.
 set -eu
 
-: "${BUILD:=build}"
+: "${BUILD:=build}" "${JOBS:=$(getconf _NPROCESSORS_ONLN)}"
 logs=$BUILD/test-logs
 rm -rf "$logs"
-mkdir -p "$logs"
-passed=0 failed=0 skipped=0
+mkdir -p "$logs/parts"
+parts=0 passed=0 failed=0 skipped=0
 
 # What the part's own closing line says: "passed failed".
 count() {
@@ -28,14 +28,35 @@ count() {
 	}' "$1"
 }
 
-# part NAME COMMAND...
+# part NAME COMMAND...: one more to run. No word of it has a quote.
 part() {
-	name=$1
+	parts=$((parts + 1))
+	echo "$1" >"$logs/parts/$parts.name"
 	shift
-	status=0
-	started=$(date +%s)
-	"$@" >"$logs/$name.log" 2>&1 </dev/null || status=$?
-	seconds=$(($(date +%s) - started))
+	printf "'%s' " "$@" >"$logs/parts/$parts.sh"
+}
+
+# Runs all parts, each to a file N.done: its exit status and how many seconds it took.
+# shellcheck disable=SC2016 # for the inner shell
+run_parts() {
+	seq "$parts" | xargs -P "$JOBS" -I "{}" sh -c '
+		cd "$1" && started=$(date +%s) && status=0
+		sh "$2/parts/{}.sh" >"$2/$(cat "$2/parts/{}.name").log" 2>&1 </dev/null || status=$?
+		echo "$status $(($(date +%s) - started))" >"$2/parts/{}.new"
+		mv "$2/parts/{}.new" "$2/parts/{}.done"' sh "$PWD" "$logs"
+}
+
+# report NUMBER: one line, when the part has ended.
+report() {
+	while [ ! -e "$logs/parts/$1.done" ]; do
+		kill -0 "$runner" 2>/dev/null || [ -e "$logs/parts/$1.done" ] || {
+			echo 'the parts cannot be run; is there an xargs that knows -P?'
+			exit 1
+		}
+		sleep 0.2
+	done
+	name=$(cat "$logs/parts/$1.name")
+	read -r status seconds <"$logs/parts/$1.done"
 	if [ "$status" = 77 ]; then
 		skip "$name"
 		return
@@ -58,13 +79,19 @@ skip() {
 	[ "${CI:-}" != true ] || failed=$((failed + 1))
 }
 
-# criterion NAME DIRECTORY PROGRAM: at least as many tests as its sources declare.
+# uses PATTERN DIRECTORY: how many lines of its tests have it.
+uses() {
+	cat "tests/$2"/test_*.c | grep -c "$1" || true
+}
+
+# criterion NAME DIRECTORY PROGRAM: at least as many tests as its sources declare. EMULATOR, if
+# set, runs the program, with the libraries under EMULATOR_ROOT.
 criterion() {
-	minimum=$(cat "tests/$2"/test_*.c | grep -c '^\(Test\|ParameterizedTest\|Theory\)(')
-	if [ "${VALGRIND:-0}" = 1 ]; then
-		minimum=$((minimum - $(cat "tests/$2"/test_*.c | grep -c 'SKIP_ON_VALGRIND(')))
-	fi
-	part "$1" sh tests/criterion.sh "$1" "$minimum" "$3"
+	minimum=$(uses '^\(Test\|ParameterizedTest\|Theory\)(' "$2")
+	[ "${VALGRIND:-0}" = 0 ] || minimum=$((minimum - $(uses 'SKIP_ON_VALGRIND(' "$2")))
+	[ -z "${EMULATOR:-}" ] || minimum=$((minimum - $(uses '\<ON_EMULATOR\|SKIP_ON_EMULATOR(' "$2")))
+	part "$1" sh tests/criterion.sh "$1" "$minimum" \
+		${EMULATOR:+"$EMULATOR" -L "$EMULATOR_ROOT"} "$3"
 }
 
 all_criterion() {
@@ -74,20 +101,17 @@ all_criterion() {
 	done
 }
 
-# The switch is compiled code and assembly that must agree at every level of optimisation.
-context_at() {
-	${MAKE:-make} --no-print-directory BUILD="$BUILD/$1" OPT="-$1" "$BUILD/$1/tests/context" \
-		>"$logs/build-$1.log" 2>&1 || { cat "$logs/build-$1.log"; exit 1; }
-	criterion "context at -$1" context "$BUILD/$1/tests/context"
-}
-
-all_criterion
 if [ "${CRITERION_ONLY:-0}" = 0 ]; then
-	context_at O0
-	context_at O3
+	for chapter in chapters/0[1-9]-*; do
+		number=${chapter#chapters/0}
+		number=${number%%-*}
+		part "chapter-$number-broken" sh chapters/tools/broken.sh selftest "$number" \
+			"${BROKEN_TIMES:-3}"
+		part "chapter-$number-exercises" sh chapters/tools/exercise.sh selftest "$number"
+	done
 	for script in tests/*/*.sh; do
 		case $script in
-		tests/check/* | tests/bench/* | tests/fresh/*) continue ;;
+		tests/check/* | tests/bench/* | tests/fresh/* | tests/platforms/*) continue ;;
 		esac
 		part "$(echo "${script#tests/}" | sed 's/\.sh$//; s/\//-/g')" sh "$script"
 	done
@@ -96,14 +120,16 @@ if [ "${CRITERION_ONLY:-0}" = 0 ]; then
 		part "${directory#tests/}-python" env PYTHONPATH=viz:chapters/tools \
 			sh chapters/tools/python.sh -m unittest discover -s "$directory"
 	done
-	for chapter in chapters/0[1-9]-*; do
-		number=${chapter#chapters/0}
-		number=${number%%-*}
-		part "chapter-$number-exercises" sh chapters/tools/exercise.sh selftest "$number"
-		part "chapter-$number-broken" sh chapters/tools/broken.sh selftest "$number" \
-			"${BROKEN_TIMES:-3}"
-	done
 fi
+all_criterion
+
+run_parts &
+runner=$!
+trap 'kill "$runner" 2>/dev/null || true' EXIT
+for number in $(seq "$parts"); do
+	report "$number"
+done
+wait "$runner"
 if [ "$skipped" -gt 0 ]; then
 	echo "$passed passed, $failed failed, $skipped skipped"
 else

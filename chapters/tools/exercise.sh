@@ -125,7 +125,8 @@ compile() {
 	aarch64:*) $(aarch64_compiler) -std=c17 -D_GNU_SOURCE -O2 -g -Wall -static "$@" \
 		-lpthread -o "$out/program" ;;
 	native:no) ${CC:-cc} ${CFLAGS_ALL:--O2 -g} "$@" -lpthread -o "$out/program" ;;
-	native:yes) sh chapters/tools/compile.sh "$out/program" . "$@" ;;
+	native:yes) ${CC:-cc} ${CFLAGS_ALL:--std=c17 -D_GNU_SOURCE -DWEFT_TRACING -O2 -g -Wall -Wextra} \
+		-Isrc -I. "$@" "$BUILD/libweft.a" -lpthread -o "$out/program" ;;
 	esac
 }
 
@@ -231,18 +232,18 @@ check_work() {
 # try_patch WANTED NAME [PATCH]: grades a copy of the start, patched, and prints one line.
 try_patch() {
 	copy=$BUILD/selftest-$name
-	rm -rf "$copy" "$BUILD/selftest.log"
+	rm -rf "$copy" "$copy.log"
 	copy_start "$copy"
 	if [ -n "${3:-}" ] && ! apply_patch "$3" "$copy"; then
 		count failed "$2" "the patch does not apply to the start"
 		return
 	fi
 	standing=$solved
-	grade "$copy" >"$BUILD/selftest.log" 2>&1 || standing=$?
+	grade "$copy" >"$copy.log" 2>&1 || standing=$?
 	case $standing in
 	"$1") count passed "$2" "$(word_for "$standing")" ;;
 	*)
-		cat "$BUILD/selftest.log"
+		cat "$copy.log"
 		count failed "$2" "$(word_for "$standing"), not $(word_for "$1")"
 		;;
 	esac
@@ -285,7 +286,7 @@ selftest_exercise() {
 		try_patch $unsolved "$(basename "$patch" .patch)" "$patch"
 	done
 	[ "$wrong" -ge 2 ] || count failed wrong "$wrong wrong patches, at least 2 are asked for"
-	rm -rf "$copy" "$BUILD/selftest.log"
+	rm -rf "$copy" "$copy.log"
 }
 
 selftest() {

@@ -34,6 +34,8 @@ strace|strace|-|strace|strace|strace|-|the counts of system calls
 debootstrap|debootstrap|-|debootstrap|debootstrap|debootstrap|-|the run on a fresh Debian root
 lttng|liblttng-ust-dev lttng-tools|-|lttng-ust-devel lttng-tools|-|-|-|the comparison with LTTng-UST
 qemu-aarch64|qemu-user gcc-aarch64-linux-gnu libc6-dev-arm64-cross|-|-|-|-|-|programs for aarch64
+musl|musl-tools|-|musl-gcc|musl|-|-|the tests with musl
+npm|npm|node|npm|npm|npm|npm|zig, for programs for macOS and the BSDs
 xxd|xxd|-|-|-|xxd|-|the trace in hexadecimal
 shellcheck|shellcheck|shellcheck|ShellCheck|shellcheck|shellcheck|-|the check of the scripts
 '
@@ -101,6 +103,7 @@ have() {
 			has_header boost/fiber/all.hpp && has g++
 		;;
 	qemu-aarch64) has_aarch64 ;;
+	musl) has musl-gcc ;;
 	lttng) has_header lttng/tracepoint.h && has lttng ;;
 	*) has "$1" ;;
 	esac

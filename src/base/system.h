@@ -50,7 +50,7 @@ int system_map_shared(int fd, size_t size, void **address);
 /* Maps `size` bytes of `fd` from its start, private and read-only. */
 int system_map_private(int fd, size_t size, const void **address);
 
-/* Reserves `size` bytes of fresh, zeroed memory. */
+/* Reserves `size` bytes of fresh, zeroed memory, in which stacks may lie. */
 int system_map_anonymous(size_t size, void **address);
 
 int system_unmap(const void *address, size_t size);
@@ -59,10 +59,11 @@ int system_unmap(const void *address, size_t size);
 int system_protect_none(void *address, size_t size);
 
 /* As system_protect_none, at the cost of no mapping: the page tables alone hold it. -EINVAL
- * where the system cannot (Linux before 6.13, and other systems). */
+ * where the system cannot (Linux before 6.13, and other systems), or only says that it did. */
 int system_guard(void *address, size_t size);
 
-/* Gives the memory behind [address, address + size) back; it reads as zero afterwards. */
+/* Gives the memory behind [address, address + size) back. Each page then reads as it was, or as
+ * zero; on Linux as zero. */
 void system_discard(void *address, size_t size);
 
 /* Gives back the memory behind pages of a file that were only read; they are read from the

@@ -14,6 +14,8 @@
 #include <sys/syscall.h>
 #endif
 
+#include "base/atomic.h"
+
 int system_create(const char *path)
 {
 	int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
@@ -59,7 +61,7 @@ static bool over_file_size_limit(uint64_t size)
 {
 	struct rlimit limit;
 	return getrlimit(RLIMIT_FSIZE, &limit) == 0 &&
-	       limit.rlim_cur != RLIM_INFINITY && size > limit.rlim_cur;
+	       limit.rlim_cur != RLIM_INFINITY && size > (uint64_t)limit.rlim_cur;
 }
 
 int system_reserve(int fd, uint64_t size)
@@ -150,10 +152,22 @@ int system_map_private(int fd, size_t size, const void **address)
 	return 0;
 }
 
+#if !defined(MAP_NORESERVE) /* FreeBSD reserves nothing */
+#define MAP_NORESERVE 0
+#endif
+
+/* OpenBSD kills a process whose stack pointer is in memory that was not mapped for stacks. On
+ * other systems the flag does nothing that is wanted here. */
+#if defined(__OpenBSD__)
+#define FOR_STACKS MAP_STACK
+#else
+#define FOR_STACKS 0
+#endif
+
 int system_map_anonymous(size_t size, void **address)
 {
 	void *map = mmap(NULL, size, PROT_READ | PROT_WRITE,
-			 MAP_PRIVATE | MAP_ANON | MAP_NORESERVE, -1, 0);
+			 MAP_PRIVATE | MAP_ANON | MAP_NORESERVE | FOR_STACKS, -1, 0);
 	if (map == MAP_FAILED)
 		return -errno;
 	*address = map;
@@ -170,11 +184,30 @@ int system_protect_none(void *address, size_t size)
 	return mprotect(address, size, PROT_NONE) < 0 ? -errno : 0;
 }
 
+#if defined(__linux__)
+/* qemu-user answers 0 to any advice and ignores it. What is guarded for certain cannot be
+ * populated; this takes longer than guarding, so only the first guard is tried. */
+static bool guard_holds(void *address, size_t size)
+{
+	enum { POPULATE_READ = 22 }; /* MADV_POPULATE_READ, newer than many headers */
+	static _Atomic bool tried;
+	/* Relaxed: whoever does not see it yet tries once more. */
+	if (load_relaxed(&tried))
+		return true;
+	if (madvise(address, size, POPULATE_READ) == 0)
+		return false;
+	store_relaxed(&tried, true); /* as above */
+	return true;
+}
+#endif
+
 int system_guard(void *address, size_t size)
 {
 #if defined(__linux__)
 	enum { GUARD_INSTALL = 102 }; /* MADV_GUARD_INSTALL, newer than most headers */
-	return madvise(address, size, GUARD_INSTALL) < 0 ? -errno : 0;
+	if (madvise(address, size, GUARD_INSTALL) < 0)
+		return -errno;
+	return guard_holds(address, size) ? 0 : -EINVAL;
 #else
 	(void)address, (void)size;
 	return -EINVAL;

@@ -156,6 +156,14 @@ static inline void context_arrive(struct context *self, struct switch_message me
 #if defined(__x86_64__)
 #define CONTEXT_HELD_REGISTER  "rbx"
 #define context_hold(variable) __asm__ volatile("" : "+b"(variable))
+#elif defined(__aarch64__)
+#define CONTEXT_HELD_REGISTER "x19"
+#define context_hold(variable)                                                         \
+	do {                                                                           \
+		register __typeof__(variable) held_ __asm__("x19") = (variable);       \
+		__asm__ volatile("" : "+r"(held_));                                    \
+		(variable) = held_;                                                    \
+	} while (0)
 #endif
 
 /* Leaves `from`, which is the running context, for `to`, which is parked and the

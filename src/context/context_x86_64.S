@@ -26,6 +26,10 @@
  * switch on an AMD Zen 4: 5.6 as it stands, 5.8 with both loaded always, 7.2 with both
  * compared, 4.4 without control words; stmxcsr alone in a loop takes 4.4. */
 
+#if defined(__x86_64__)
+
+#include "context/assembly.h"
+
 #if defined(__CET__) && (__CET__ & 1)
 #define LANDING_PAD endbr64 /* indirect branch tracking: a call or jump may land here */
 #else
@@ -36,17 +40,15 @@
 /* struct switch_message context_swap(struct context *from, struct context *to,
  *                                    struct switch_message message)
  * rdi = from, rsi = to, rdx = message.after, rcx = message.arg; returns rax, rdx. */
-	.globl	context_swap
-	.type	context_swap, @function
-	.p2align 6
-context_swap:
+	FUNCTION(context_swap)
+NAME(context_swap):
 	.cfi_startproc
 	LANDING_PAD
 	popq	%rax                    /* the return address; rsp is now the caller's */
 	.cfi_def_cfa_offset 0
 	.cfi_register %rip, %rax
 	movq	%rax, 16(%rdi)          /* store three words */
-.Lleave:
+LOCAL(leave):
 	movq	%rsp, 0(%rdi)
 	movq	%rbp, 8(%rdi)
 	movq	%rbx, -16(%rsp)         /* and what else the caller may rely on */
@@ -60,7 +62,7 @@ context_swap:
 	movzwl	-52(%rsp), %r10d        /* the x87 word that is in force */
 #endif
 
-.Larrive:
+LOCAL(arrive):
 	movq	16(%rsi), %r8           /* load three words */
 	movq	8(%rsi), %r9
 	movq	0(%rsi), %rsp           /* from here on, the next stack */
@@ -75,8 +77,8 @@ context_swap:
 #ifndef CONTEXT_NO_CONTROL_WORDS
 	ldmxcsr	-56(%rsp)
 	cmpw	-52(%rsp), %r10w
-	jne	.Lload_x87_word
-.Lx87_word_loaded:
+	jne	LOCAL(load_x87_word)
+LOCAL(x87_word_loaded):
 #endif
 	movq	-16(%rsp), %rbx
 	movq	-24(%rsp), %r12
@@ -87,44 +89,42 @@ context_swap:
 	movq	%rcx, %rdx
 	notrack jmpq *%r8               /* not ret: it would be predicted to stay here */
 #ifndef CONTEXT_NO_CONTROL_WORDS
-.Lload_x87_word:
+LOCAL(load_x87_word):
 	fldcw	-52(%rsp)
-	jmp	.Lx87_word_loaded
+	jmp	LOCAL(x87_word_loaded)
 #endif
 	.cfi_endproc
-	.size	context_swap, .-context_swap
+	END(context_swap)
 
 /* void context_hop(struct context *from, struct context *to, struct switch_message message)
  * rdi = from, rsi = to, rdx = message.after, rcx = message.arg.
  *
  * As context_swap, but `from` goes on at .Lresume, which runs the step and then returns to the
  * caller by a `ret`: its address still lies at sp - 8. */
-	.globl	context_hop
-	.type	context_hop, @function
-	.p2align 4
-context_hop:
+	FUNCTION(context_hop)
+NAME(context_hop):
 	.cfi_startproc
 	LANDING_PAD
 	popq	%rax
 	.cfi_def_cfa_offset 0
 	.cfi_register %rip, %rax
-	leaq	.Lresume(%rip), %r8
+	leaq	LOCAL(resume)(%rip), %r8
 	movq	%r8, 16(%rdi)
-	jmp	.Lleave
+	jmp	LOCAL(leave)
 	.cfi_restore %rip
 	nop                             /* never run: to a debugger, a return address belongs */
-.Lresume:                               /* to the function of the byte before it */
+LOCAL(resume):                          /* to the function of the byte before it */
 	LANDING_PAD
 	subq	$16, %rsp               /* rax and rdx: the message; rsi: who arrives */
 	.cfi_adjust_cfa_offset 16
 	movq	%rax, %rdi
 	xchgq	%rdx, %rsi
-	call	context_step            /* after, arg, self */
+	call	NAME(context_step)            /* after, arg, self */
 	addq	$8, %rsp
 	.cfi_adjust_cfa_offset -8
 	ret
 	.cfi_endproc
-	.size	context_hop, .-context_hop
+	END(context_hop)
 
 /* void context_drop(struct context *from, struct context *to, struct switch_message message)
  * rdi = from, rsi = to, rdx = message.after, rcx = message.arg.
@@ -132,16 +132,14 @@ context_hop:
  * As context_hop, but nothing is kept of `from`, and stmxcsr is what costs most there. Whoever
  * resumes it all the same ends in context_gone: that takes its stack pointer, which also tells
  * how deep it was, and control words that can be loaded. */
-	.globl	context_drop
-	.type	context_drop, @function
-	.p2align 4
-context_drop:
+	FUNCTION(context_drop)
+NAME(context_drop):
 	.cfi_startproc
 	LANDING_PAD
 	popq	%rax
 	.cfi_def_cfa_offset 0
 	.cfi_register %rip, %rax
-	leaq	.Lgone(%rip), %r8
+	leaq	LOCAL(gone)(%rip), %r8
 	movq	%rsp, 0(%rdi)
 	movq	%r8, 16(%rdi)
 #ifndef CONTEXT_NO_CONTROL_WORDS
@@ -150,70 +148,64 @@ context_drop:
 	fnstcw	-64(%rsp)
 	movzwl	-64(%rsp), %r10d        /* the x87 word that is in force */
 #endif
-	jmp	.Larrive
+	jmp	LOCAL(arrive)
 	.cfi_endproc
-	.size	context_drop, .-context_drop
+	END(context_drop)
 
 /* Where a context goes on that has left for good: nowhere. */
-	.type	context_resumed, @function
+	LOCAL_FUNCTION(context_resumed)
 context_resumed:
 	.cfi_startproc
 	.cfi_undefined %rip
 	nop                             /* as before .Lresume */
-.Lgone:
+LOCAL(gone):
 	LANDING_PAD
-	call	context_gone
+	call	NAME(context_gone)
 	ud2
 	.cfi_endproc
-	.size	context_resumed, .-context_resumed
+	END(context_resumed)
 
 /* Where every fresh context goes on, with what context_prepare laid down for it. */
-	.globl	context_entry
-	.type	context_entry, @function
-	.p2align 4
-context_entry:
+	FUNCTION(context_entry)
+NAME(context_entry):
 	.cfi_startproc
 	.cfi_undefined %rip             /* the outermost frame: a backtrace ends here */
 	nop                             /* as before .Lresume */
-.Lfresh:
+LOCAL(fresh):
 	LANDING_PAD
 	movq	%rax, %rdi
 	xchgq	%rdx, %rsi
-	call	context_step            /* after, arg, self */
+	call	NAME(context_step)            /* after, arg, self */
 	movq	%r13, %rdi              /* argument */
-	leaq	.Lreturned(%rip), %rax
+	leaq	LOCAL(returned)(%rip), %rax
 	pushq	%rax
 	.cfi_adjust_cfa_offset 8
 	jmp	*%r12                   /* entry */
-.Lreturned:
+LOCAL(returned):
 	.cfi_adjust_cfa_offset -8
-	call	context_returned
+	call	NAME(context_returned)
 	ud2
 	.cfi_endproc
-	.size	context_entry, .-context_entry
+	END(context_entry)
 
 /* void (*context_prepare(void *sp, context_entry_function *entry, void *argument,
  *                        uint64_t words))(void)
  * rdi = sp, rsi = entry, rdx = argument, rcx = words; returns rax. */
-	.globl	context_prepare
-	.type	context_prepare, @function
-	.p2align 4
-context_prepare:
+	FUNCTION(context_prepare)
+NAME(context_prepare):
 	.cfi_startproc
 	LANDING_PAD
 	movq	%rsi, -24(%rdi)         /* r12 */
 	movq	%rdx, -32(%rdi)         /* r13 */
 	movq	%rcx, -56(%rdi)         /* control words */
-	leaq	.Lfresh(%rip), %rax
+	leaq	LOCAL(fresh)(%rip), %rax
 	ret
 	.cfi_endproc
-	.size	context_prepare, .-context_prepare
+	END(context_prepare)
 
 /* uint64_t context_control_words(void) */
-	.globl	context_control_words
-	.type	context_control_words, @function
-	.p2align 4
-context_control_words:
+	FUNCTION(context_control_words)
+NAME(context_control_words):
 	.cfi_startproc
 	LANDING_PAD
 	movq	$0, -8(%rsp)
@@ -222,9 +214,8 @@ context_control_words:
 	movq	-8(%rsp), %rax
 	ret
 	.cfi_endproc
-	.size	context_control_words, .-context_control_words
+	END(context_control_words)
 
-	.section .note.GNU-stack, "", @progbits
 #if defined(__CET__) && (__CET__ & 1)
 /* This object keeps to indirect branch tracking, but not to shadow stacks: a switch would have
  * to switch those too. */
@@ -233,4 +224,10 @@ context_control_words:
 	.long	4, 16, 5
 	.asciz	"GNU"
 	.long	0xc0000002, 4, 1, 0
+#endif
+
+#endif
+
+#if !defined(__APPLE__) /* whatever the processor: without it the stack is executable */
+	.section .note.GNU-stack, "", %progbits
 #endif

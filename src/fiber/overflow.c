@@ -3,7 +3,6 @@
 #include <errno.h> /* for the names of the constants */
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "base/lock.h"
 #include "base/system.h"
@@ -145,11 +144,13 @@ void *overflow_enter_thread(void)
 	stack_t old;
 	if (sigaltstack(NULL, &old) < 0 || !(old.ss_flags & SS_DISABLE))
 		return NULL; /* the program has one, and knows how large it must be */
-	void *stack = malloc(SIGNAL_STACK_SIZE);
+	void *stack;         /* mapped: OpenBSD takes the whole pages of it for good */
+	if (system_map_anonymous(SIGNAL_STACK_SIZE, &stack) < 0)
+		return NULL;
 	stack_t mine = {.ss_sp = stack, .ss_size = SIGNAL_STACK_SIZE};
-	if (stack && sigaltstack(&mine, NULL) == 0)
+	if (sigaltstack(&mine, NULL) == 0)
 		return stack;
-	free(stack);
+	(void)system_unmap(stack, SIGNAL_STACK_SIZE);
 	return NULL;
 }
 
@@ -159,5 +160,5 @@ void overflow_exit_thread(void *stack)
 	if (!stack)
 		return;
 	(void)sigaltstack(&none, NULL);
-	free(stack);
+	(void)system_unmap(stack, SIGNAL_STACK_SIZE);
 }

@@ -9,6 +9,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "tests/on_valgrind.h"
+
 enum { REPORT_SIZE = 4096 };
 
 /* The pipe's end that the reports of a dying child go to. */
@@ -98,6 +100,7 @@ static void end_with_the_default_hook(void)
 
 Test(assert, the_default_hook_writes_to_standard_error)
 {
+	SKIP_ON_EMULATOR("it writes to standard error too when its program aborts");
 	char report[REPORT_SIZE];
 	report_of(end_with_the_default_hook, report);
 	cr_assert_str_eq(report, "weft: the end (function, file.c:7)\n");

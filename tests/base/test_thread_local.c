@@ -46,7 +46,7 @@ static struct sight look_around(void)
 		.this_thread = base_this_thread(),
 		.open_missing = system_open("/there/is/no/such/file"),
 		.close_closed = system_close(-1),
-		.create_existing = system_create("/"),
+		.create_existing = system_create("/dev/null"),
 	};
 }
 

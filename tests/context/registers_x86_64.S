@@ -4,13 +4,16 @@
  * C cannot say this: a compiler decides for itself what it keeps in a register. The switch is
  * called from here, with no C function around it that would save registers of its own; the two
  * C functions for the sanitizers run before and after it. */
+#if defined(__x86_64__)
+
+#include "context/assembly.h"
+
 	.text
 /* int registers_hold(struct registers_run *run)
  * Returns 0, or the number of the first register that was found changed: 1 rbx, 2 rbp, 3 r12,
  * 4 r13, 5 r14, 6 r15. Register n holds run->seed + n. */
-	.globl	registers_hold
-	.type	registers_hold, @function
-registers_hold:
+	FUNCTION(registers_hold)
+NAME(registers_hold):
 	.cfi_startproc
 	pushq	%rbx
 	pushq	%rbp
@@ -34,8 +37,8 @@ registers_hold:
 	leaq	5(%rax), %r14
 	leaq	6(%rax), %r15
 
-.Lswitch:
-	call	registers_leave
+LOCAL(switch):
+	call	NAME(registers_leave)
 	movq	(%rsp), %rax
 	movq	0(%rax), %rdi           /* run->from */
 	movq	8(%rax), %rsi           /* run->to */
@@ -50,32 +53,32 @@ registers_hold:
 	movl	$1, %eax
 	incq	%rdx
 	cmpq	%rdx, %rbx
-	jne	.Lreturn
+	jne	LOCAL(return)
 	incl	%eax
 	incq	%rdx
 	cmpq	%rdx, %rbp
-	jne	.Lreturn
+	jne	LOCAL(return)
 	incl	%eax
 	incq	%rdx
 	cmpq	%rdx, %r12
-	jne	.Lreturn
+	jne	LOCAL(return)
 	incl	%eax
 	incq	%rdx
 	cmpq	%rdx, %r13
-	jne	.Lreturn
+	jne	LOCAL(return)
 	incl	%eax
 	incq	%rdx
 	cmpq	%rdx, %r14
-	jne	.Lreturn
+	jne	LOCAL(return)
 	incl	%eax
 	incq	%rdx
 	cmpq	%rdx, %r15
-	jne	.Lreturn
+	jne	LOCAL(return)
 	decq	24(%rdi)                /* run->switches_left */
-	jnz	.Lswitch
+	jnz	LOCAL(switch)
 	xorl	%eax, %eax
 
-.Lreturn:
+LOCAL(return):
 	popq	%rdi
 	popq	%r15
 	popq	%r14
@@ -86,6 +89,10 @@ registers_hold:
 	.cfi_def_cfa_offset 8
 	ret
 	.cfi_endproc
-	.size	registers_hold, .-registers_hold
+	END(registers_hold)
 
-	.section .note.GNU-stack, "", @progbits
+#endif
+
+#if !defined(__APPLE__) /* whatever the processor: without it the stack is executable */
+	.section .note.GNU-stack, "", %progbits
+#endif

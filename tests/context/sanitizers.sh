@@ -25,7 +25,7 @@ build() {
 	shift 2
 	"$compiler" -std=c17 -D_GNU_SOURCE -gdwarf-4 "$@" -I"$root/src" \
 		"$root"/tests/context/sanitized.c "$root"/src/context/*.c \
-		"$root"/src/context/context_x86_64.S "$root"/src/base/*.c -o "$work/$name" -pthread
+		"$root"/src/context/*.S "$root"/src/base/*.c -o "$work/$name" -pthread
 }
 
 failed() {

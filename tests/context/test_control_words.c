@@ -1,8 +1,8 @@
 /* test_control_words.c: the floating-point control words belong to a context.
  *
- * x86-64 has two: mxcsr for SSE and the x87 control word. The calling convention
+ * x86_64 has two: mxcsr for SSE and the x87 control word. The calling convention
  * preserves their control bits over a call, and leaves mxcsr's low six bits, the status
- * flags, free. */
+ * flags, free. aarch64 has one, fpcr, and its status flags lie elsewhere. */
 #include "context/context.h"
 
 #include <criterion/criterion.h>
@@ -11,9 +11,11 @@
 
 #include "tests/on_valgrind.h"
 
+enum { STACK_SIZE = 64 * 1024, SWITCHES = 1000 };
+
+#if defined(__x86_64__)
+
 enum {
-	STACK_SIZE = 64 * 1024,
-	SWITCHES = 1000,
 	MXCSR_DEFAULT = 0x1f80,
 	MXCSR_STATUS = 0x3f,
 	MXCSR_FLUSH_TO_ZERO = 0x8000,
@@ -28,6 +30,9 @@ struct words {
 	uint32_t mxcsr;
 	uint16_t x87;
 };
+
+static const struct words usual = {MXCSR_DEFAULT, X87_DEFAULT};
+static const struct words upward = {MXCSR_DEFAULT | MXCSR_ROUND_UP, X87_DEFAULT};
 
 static struct words words_in_force(void)
 {
@@ -48,6 +53,36 @@ static int words_differ(struct words expected)
 	struct words found = words_in_force();
 	return found.mxcsr != expected.mxcsr || found.x87 != expected.x87;
 }
+
+#elif defined(__aarch64__)
+
+enum {
+	FPCR_ROUND_UP = 1 << 22,
+	FPCR_ROUND_DOWN = 2 << 22,
+	FPCR_FLUSH_TO_ZERO = 1 << 24,
+	FPCR_DEFAULT_NAN = 1 << 25,
+};
+
+struct words {
+	uint64_t fpcr;
+};
+
+static const struct words usual = {0};
+static const struct words upward = {FPCR_ROUND_UP};
+
+static void set_words(struct words words)
+{
+	__asm__ volatile("msr fpcr, %0" : : "r"(words.fpcr));
+}
+
+static int words_differ(struct words expected)
+{
+	uint64_t fpcr;
+	__asm__ volatile("mrs %0, fpcr" : "=r"(fpcr));
+	return fpcr != expected.fpcr;
+}
+
+#endif
 
 /* Two contexts, each with words of its own, switch back and forth and count surprises.
  */
@@ -83,7 +118,7 @@ static void run_pair(struct pair *pair)
 	keep_words(pair->words_here, &here, &there, &pair->surprises_here);
 	context_switch(&here, &there, NULL,
 		       NULL); /* its last switch came to us: let it end */
-	set_words((struct words){MXCSR_DEFAULT, X87_DEFAULT});
+	set_words(usual);
 	context_destroy(&there);
 	free(stack);
 }
@@ -92,6 +127,7 @@ static const struct {
 	const char *name;
 	struct words here, there;
 } cases[] = {
+#if defined(__x86_64__)
 	{"only mxcsr differs",
 	 {MXCSR_DEFAULT, X87_DEFAULT},
 	 {MXCSR_DEFAULT | MXCSR_ROUND_UP, X87_DEFAULT}},
@@ -108,6 +144,12 @@ static const struct {
 	 {MXCSR_DEFAULT & ~0x100u, X87_DEFAULT & ~0x2u}, /* denormal operand */
 	 {MXCSR_DEFAULT, X87_DEFAULT}},
 	{"nothing differs", {MXCSR_DEFAULT, X87_DEFAULT}, {MXCSR_DEFAULT, X87_DEFAULT}},
+#elif defined(__aarch64__)
+	{"only one rounds", {0}, {FPCR_ROUND_UP}},
+	{"both round", {FPCR_ROUND_DOWN}, {FPCR_ROUND_UP}},
+	{"flush to zero against default NaN", {FPCR_FLUSH_TO_ZERO}, {FPCR_DEFAULT_NAN}},
+	{"nothing differs", {0}, {0}},
+#endif
 };
 
 Test(control_words, are_kept_per_context)
@@ -181,19 +223,17 @@ Test(control_words, a_fresh_context_starts_with_its_makers_words)
 
 static void raise_flags_upward(void *argument)
 {
-	struct words expected = {MXCSR_DEFAULT | MXCSR_ROUND_UP, X87_DEFAULT};
-	set_words(expected);
+	set_words(upward);
 	for (int i = 0; i < SWITCHES; i++) {
 		feraiseexcept(i % 2 ? FE_DIVBYZERO : FE_INEXACT);
 		context_switch(&there, &here, NULL, NULL);
-		*(int *)argument += words_differ(expected);
+		*(int *)argument += words_differ(upward);
 	}
 	context_leave(&there, &here, NULL, NULL);
 }
 
 Test(control_words, status_flags_do_not_matter)
 {
-	struct words expected = {MXCSR_DEFAULT, X87_DEFAULT};
 	void *stack = aligned_alloc(16, STACK_SIZE);
 	int surprises_here = 0, surprises_there = 0;
 	context_adopt(&here);
@@ -201,7 +241,7 @@ Test(control_words, status_flags_do_not_matter)
 	for (int i = 0; i <= SWITCHES; i++) {
 		feclearexcept(FE_ALL_EXCEPT);
 		context_switch(&here, &there, NULL, NULL);
-		surprises_here += words_differ(expected);
+		surprises_here += words_differ(usual);
 	}
 	cr_assert_eq(surprises_here, 0);
 	cr_assert_eq(surprises_there, 0);

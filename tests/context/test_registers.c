@@ -1,6 +1,6 @@
 /* test_registers.c: what the calling convention says a callee preserves, a switch
  * preserves. */
-#include "context/context.h"
+#include "tests/context/registers.h"
 
 #include <criterion/criterion.h>
 #include <stdlib.h>
@@ -12,26 +12,6 @@ enum { STACK_SIZE = 64 * 1024 };
 #define SWITCHES 100000
 #else
 #define SWITCHES 1000000
-#endif
-
-/* The assembly knows the offsets. */
-struct registers_run {
-	struct context *from;
-	struct context *to;
-	uint64_t seed;
-	uint64_t switches_left;
-	void (*leave)(void); /* context_swap or context_hop, as the assembly calls it */
-	void (*arrive)(struct registers_run *run);
-};
-
-int registers_hold(struct registers_run *run);
-void registers_leave(struct registers_run *run);
-
-/* A function that TSan instruments must not begin in one context and end in another. */
-#if defined(__has_attribute) && __has_attribute(disable_sanitizer_instrumentation)
-#define NOT_INSTRUMENTED __attribute__((disable_sanitizer_instrumentation))
-#else
-#define NOT_INSTRUMENTED __attribute__((no_sanitize_thread))
 #endif
 
 NOT_INSTRUMENTED void registers_leave(struct registers_run *run)

@@ -33,16 +33,28 @@ static struct {
 	char sum[16];
 } entered;
 
+/* Copies `from` to `to` in a way that traps when the stack is misaligned. */
+static inline void store_aligned(char *from, char *to)
+{
+#if defined(__x86_64__)
+	__asm__ volatile("movaps %1, %%xmm0\n\tmovups %%xmm0, %0"
+			 : "=m"(*(char(*)[16])to)
+			 : "m"(*(char(*)[16])from)
+			 : "xmm0");
+#elif defined(__aarch64__)
+	__asm__ volatile("ldr q0, [sp]\n\tldr q0, %1\n\tstr q0, %0"
+			 : "=m"(*(char(*)[16])to)
+			 : "m"(*(char(*)[16])from)
+			 : "v0");
+#endif
+}
+
 static void note_entry(void *argument)
 {
 	_Alignas(16) char local[16] = {0};
 	entered.argument = argument;
 	entered.frame = FRAME;
-	__asm__ volatile(
-		"movaps %0, %%xmm0\n\tmovups %%xmm0, %1" /* traps if misaligned */
-		: "+m"(local), "=m"(entered.sum)
-		:
-		: "xmm0");
+	store_aligned(local, entered.sum);
 	context_leave(&there, &here, NULL, NULL);
 }
 

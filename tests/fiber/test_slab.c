@@ -204,7 +204,7 @@ Test(slab, a_cold_header_keeps_its_fields)
 
 /* ---- shortages ---- */
 
-Test(slab, no_mapping_for_a_guard, .exit_code = REFUSED)
+Test(slab, no_mapping_for_a_guard, .exit_code = REFUSED, .disabled = ON_EMULATOR)
 {
 	SKIP_ON_VALGRIND("its own system calls would be refused too");
 	take_all(WEFT_GUARD_PROTECT, 2);
@@ -218,7 +218,7 @@ Test(slab, no_mapping_for_a_guard, .exit_code = REFUSED)
 	_exit(REFUSED);
 }
 
-Test(slab, neither_kind_of_guard, .exit_code = REFUSED)
+Test(slab, neither_kind_of_guard, .exit_code = REFUSED, .disabled = ON_EMULATOR)
 {
 	SKIP_ON_VALGRIND("its own system calls would be refused too");
 	cr_assert_eq(refuse_cheap_guards(EINVAL), 0);
@@ -233,6 +233,7 @@ Test(slab, neither_kind_of_guard, .exit_code = REFUSED)
 Test(slab, no_address_space)
 {
 	SKIP_ON_VALGRIND("its own system calls would be refused too");
+	SKIP_ON_EMULATOR("it has no seccomp");
 	take_all(WEFT_GUARD_DEFAULT, SLAB_SLOTS);
 	cr_assert_eq(refuse_slabs(ENOMEM), 0);
 	cr_assert_null(slab_take(&pool, &warm));

@@ -66,7 +66,7 @@ static void assert_usable(struct weft *io)
 
 /* ---- shortages that the kernel is made to answer ---- */
 
-Test(inline, no_mapping_for_a_guard, .exit_code = REFUSED)
+Test(inline, no_mapping_for_a_guard, .exit_code = REFUSED, .disabled = ON_EMULATOR)
 {
 	SKIP_ON_VALGRIND("its own system calls would be refused too");
 	enum { MOST = 100 };
@@ -88,6 +88,7 @@ Test(inline, no_mapping_for_a_guard, .exit_code = REFUSED)
 Test(inline, no_address_space)
 {
 	SKIP_ON_VALGRIND("its own system calls would be refused too");
+	SKIP_ON_EMULATOR("it has no seccomp");
 	enum { MOST = 5000 };
 	static struct weft_future futures[MOST];
 	struct weft *io = begin(WEFT_GUARD_DEFAULT);
@@ -171,6 +172,7 @@ Test(inline, may_suspend_and_fork)
 	struct weft_future other, future;
 	int sum = 0, one = 1;
 	SKIP_ON_VALGRIND("its own system calls would be refused too");
+	SKIP_ON_EMULATOR("it has no seccomp");
 	weft_async(io, &other, add, &one, sizeof one, &sum);
 	cr_assert_eq(refuse_slabs(ENOMEM), 0);
 	static struct weft_future futures[5000];

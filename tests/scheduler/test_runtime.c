@@ -311,7 +311,8 @@ Test(foreign_thread, of_another_runtime, .signal = SIGABRT)
 
 /* ---- what cannot be had ---- */
 
-Test(shortage, no_guard_for_the_first_stack, .exit_code = REFUSED)
+Test(shortage, no_guard_for_the_first_stack, .exit_code = REFUSED,
+     .disabled = ON_EMULATOR)
 {
 	SKIP_ON_VALGRIND("its own system calls would be refused too");
 	struct weft *io = (struct weft *)(uintptr_t)8;
@@ -366,6 +367,7 @@ static void allow_threads(size_t count)
 Test(shortage, no_thread)
 {
 	SKIP_ON_VALGRIND("its own system calls would be refused too");
+	SKIP_ON_EMULATOR("it has no seccomp");
 	struct weft *io = (struct weft *)(uintptr_t)8;
 	cr_assert_eq(refuse_threads(), 0);
 	cr_assert_eq(weft_init(&io, &(struct weft_options){.workers = 2}), -EAGAIN);
@@ -384,6 +386,7 @@ enum { THREADS_ALLOWED = 1 };
 Test(shortage, fewer_threads_than_asked_for)
 {
 	SKIP_ON_VALGRIND("it maps memory of its own for each thread");
+	SKIP_ON_EMULATOR("it ignores RLIMIT_AS");
 	struct weft *io = begin(2); /* and whatever a sanitizer starts with the first */
 	cr_assert_eq(weft_deinit(io), 0);
 	int before = threads();

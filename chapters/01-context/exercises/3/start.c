@@ -50,7 +50,7 @@ static void hit(struct player *self, struct player *to, uint8_t reason)
 	context_switch(&self->context, &to->context, record_switch, self);
 }
 
-static _Noreturn void finish(struct player *self)
+static void finish(struct player *self)
 {
 	self->finished = 1;
 	self->to = self->next->finished ? &nobody : self->next;

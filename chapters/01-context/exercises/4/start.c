@@ -97,7 +97,7 @@ static void go(struct walker *self, struct walker *to)
 }
 
 /* As go, for good. */
-static _Noreturn void finish(struct walker *self)
+static void finish(struct walker *self)
 {
 	self->finished = true;
 	self->to = &asker;
