@@ -96,6 +96,7 @@ static struct fiber *carve(struct slab_pool *pool)
 	fiber->stack_end = (char *)fiber - FIBER_ARGUMENTS;
 	context_init(&fiber->context, fiber->stack,
 		     (size_t)(fiber->stack_end - fiber->stack), NULL, NULL);
+	annotate_root_to(&fiber->context.annotation, fiber + 1);
 	return fiber;
 }
 

@@ -34,6 +34,13 @@ static struct rendezvous *meeting_of(struct weft_future *future)
 	return (struct rendezvous *)(void *)&future->meeting;
 }
 
+/* What stands for the end of its fiber to annotate_release and annotate_acquire; the meeting
+ * itself will not do, which other fibers touch in after-switch steps. */
+static const void *end_of(const struct weft_future *future)
+{
+	return &future->fiber;
+}
+
 /* ---- the end of a fiber ---- */
 
 SCHEDULER_RECORDS static void record_recycle(struct worker *worker, struct fiber *from,
@@ -107,6 +114,8 @@ static void fiber_entry(void *argument)
 {
 	struct fiber *self = argument;
 	self->function(self->io, self->argument, self->result);
+	annotate_release(end_of(self->future));
+	annotate_release(self->io);
 	struct worker *worker =
 		scheduler_worker(self->io); /* perhaps not the first one */
 	if (scheduler_traces(worker))
@@ -243,9 +252,12 @@ void weft_await(struct weft *io, struct weft_future *future)
 	bool finished = rendezvous_is_finished(meeting_of(future));
 	if (scheduler_traces(worker))
 		record_await(worker, worker->current, future, finished);
-	if (finished)
+	if (finished) {
+		annotate_acquire(end_of(future));
 		return;
+	}
 	struct fiber *child = scheduler_claim(worker, future->fiber, future->fiber_id);
 	scheduler_park(worker, child, child ? after_await_claimed : after_await,
 		       future);
+	annotate_acquire(end_of(future));
 }
