@@ -12,6 +12,9 @@ void slab_init(struct slab_pool *pool, size_t slot_size, enum weft_guard guard)
 	pool->guard = guard;
 	pool->carved = SLAB_SLOTS; /* of no slab: the first take maps one */
 	pool->shortage = "";
+	pool->layout.slots = SLAB_SLOTS;
+	pool->layout.colours = SLAB_COLOURS;
+	pool->layout.colour_step = SLAB_COLOUR_STEP;
 }
 
 static char *slot_at(const struct slab_pool *pool, char *slab, size_t index)
