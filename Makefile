@@ -1,7 +1,7 @@
 # Weft. `make help` lists what a person types.
 #
 # Settings: CC, OPT, CFLAGS, BUILD (where everything goes), SANITIZE (flags), WERROR=1, and
-# SANITIZE_LIBRARY (flags of the library alone, in place of SANITIZE).
+# SANITIZE_LIBRARY (flags of the library alone, in place of SANITIZE). Of install: PREFIX, DESTDIR.
 # NO_INSTALL=1 never installs a missing tool; YES=1 installs it with sudo.
 
 BUILD    ?= build
@@ -24,7 +24,7 @@ TOOL_SOURCES    := $(filter-out trace/trace.c trace/main.c,$(wildcard trace/*.c)
 objects          = $(patsubst %,$(BUILD)/obj/%.o,$(1))
 
 .PHONY: all help test criterion test-programs asan tsan valgrind bench check book-record \
-        book-sync golden clean compiler
+        book-sync golden install uninstall clean compiler
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -46,6 +46,8 @@ help:
 	@echo 'make golden              rewrite the golden traces of the tests'
 	@echo 'make book-record         run demos and benches for the book (chapters/*/recorded/)'
 	@echo 'make book-sync           rewrite listings, numbers and figures from them'
+	@echo 'make install             the library, header, tool and gdb commands to PREFIX ($(PREFIX))'
+	@echo 'make uninstall           remove them'
 	@echo 'make clean               remove $(BUILD)/'
 
 # ---- building ----
@@ -162,6 +164,47 @@ book-record: all $(BUILD)/run $(NUMBERS:%=$(BUILD)/chapter-%/demo)
 book-sync: all
 	@sh chapters/tools/need.sh graphviz matplotlib
 	@sh chapters/tools/python.sh chapters/tools/book.py sync
+
+# ---- installing ----
+
+# DESTDIR is put before every path, for packages; it does not get into weft.pc.
+VERSION    := 0.1
+PREFIX     ?= /usr/local
+BINDIR     ?= $(PREFIX)/bin
+LIBDIR     ?= $(PREFIX)/lib
+INCLUDEDIR ?= $(PREFIX)/include
+DATADIR    ?= $(PREFIX)/share/weft
+INSTALL    ?= install
+
+# What a program needs that is linked with libweft.a.
+define weft_pc
+includedir=$(INCLUDEDIR)
+libdir=$(LIBDIR)
+
+Name: weft
+Description: A fiber runtime in C
+Version: $(VERSION)
+Cflags: -I"$${includedir}"
+Libs: -L"$${libdir}" -lweft $(LIBRARIES)
+endef
+export weft_pc
+
+install: all
+	$(INSTALL) -d '$(DESTDIR)$(BINDIR)' '$(DESTDIR)$(LIBDIR)/pkgconfig' \
+		'$(DESTDIR)$(INCLUDEDIR)' '$(DESTDIR)$(DATADIR)'
+	$(INSTALL) -m 755 $(BUILD)/weft-trace '$(DESTDIR)$(BINDIR)'
+	$(INSTALL) -m 644 $(BUILD)/libweft.a '$(DESTDIR)$(LIBDIR)'
+	$(INSTALL) -m 644 src/weft.h '$(DESTDIR)$(INCLUDEDIR)'
+	$(INSTALL) -m 644 src/weft-gdb.py '$(DESTDIR)$(DATADIR)'
+	printf '%s\n' "$$weft_pc" >$(BUILD)/weft.pc
+	$(INSTALL) -m 644 $(BUILD)/weft.pc '$(DESTDIR)$(LIBDIR)/pkgconfig'
+
+# The folders stay, but for the one that is ours alone.
+uninstall:
+	rm -f '$(DESTDIR)$(BINDIR)/weft-trace' '$(DESTDIR)$(LIBDIR)/libweft.a' \
+		'$(DESTDIR)$(INCLUDEDIR)/weft.h' '$(DESTDIR)$(LIBDIR)/pkgconfig/weft.pc' \
+		'$(DESTDIR)$(DATADIR)/weft-gdb.py'
+	-test ! -d '$(DESTDIR)$(DATADIR)' || rmdir '$(DESTDIR)$(DATADIR)'
 
 clean:
 	rm -rf $(BUILD)
