@@ -27,8 +27,8 @@ int fiber_copy_arguments(struct fiber *fiber, const void *context, size_t size,
 	void *place = place_for_arguments(fiber, size, alignment);
 	if (!place)
 		return -ENOMEM;
-	annotate_acquire(
-		&fiber->context.annotation); /* the last life read its own there */
+	/* The last life read its own there. */
+	annotate_acquire(&fiber->context.annotation);
 	memcpy(place, context, size);
 	fiber->argument = place;
 	return 0;
