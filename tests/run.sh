@@ -62,7 +62,12 @@ skip() {
 criterion() {
 	minimum=$(cat "tests/$2"/test_*.c | grep -c '^\(Test\|ParameterizedTest\|Theory\)(')
 	if [ "${VALGRIND:-0}" = 1 ]; then
-		minimum=$((minimum - $(cat "tests/$2"/test_*.c | grep -c 'SKIP_ON_VALGRIND(')))
+		minimum=$((minimum - $(cat "tests/$2"/test_*.c |
+			grep -c -e 'SKIP_ON_VALGRIND(' -e '^LEFT_OUT_ON_VALGRIND(')))
+		LEAVE_OUT=$(cat "tests/$2"/test_*.c |
+			sed -n 's/^LEFT_OUT_ON_VALGRIND(\([a-z_]*\), \([a-z_]*\),.*/\1\/\2/p' |
+			paste -s -d '|' -)
+		export LEAVE_OUT
 	fi
 	part "$1" sh tests/criterion.sh "$1" "$minimum" "$3"
 }

@@ -16,8 +16,8 @@
  *
  *   what is handed over                     release                   acquire
  *   the arguments, and all before the call  annotate_rearm            annotate_arrive
- *   the result, and all before the end      fiber_entry in future.c   weft_await
- *   all that any fiber did                  fiber_entry               weft_deinit
+ *   the result, and all before the end      release_end in future.c   acquire_end
+ *   all that any fiber did                  release_end               weft_deinit
  *   the slot of a life that is over         annotate_leave_for_good   fiber_copy_arguments,
  *                                                                     fiber_free_arguments
  *

@@ -285,8 +285,8 @@ int weft_deinit(struct weft *io)
 		return -EPERM;
 	if (scheduler_alive(io) > 0)
 		return -EBUSY;
-	annotate_acquire(io); /* what the fibers did */
 	join_threads(io);
+	annotate_acquire(io); /* what the fibers did */
 	tear_down(io);
 	return 0;
 }
