@@ -40,6 +40,7 @@ under() {
 	name=$1 floor=${SWITCHES:-$2} folder=$BUILD/$1
 	shift 2
 	mkdir -p "$folder"
+	rm -rf "$folder/tests" # run.sh runs all that is there
 	[ -z "$MODULES" ] || set -- "$@" "MODULES=$MODULES"
 	echo "$name: building in $folder"
 	if ! "$MAKE" --no-print-directory "BUILD=$folder" "CC=$cc" OPT=-O1 WERROR=1 "$@" \

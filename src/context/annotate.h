@@ -32,8 +32,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#if defined(                                                                           \
-	ANNOTATE_TSAN) /* the build says so, of files that are not watched themselves */
+/* A build says ANNOTATE_TSAN itself of files that are not watched. */
+#if defined(ANNOTATE_TSAN)
 #elif defined(__SANITIZE_ADDRESS__)
 #define ANNOTATE_ASAN 1
 #elif defined(__SANITIZE_THREAD__)

@@ -135,9 +135,10 @@ static volatile int past_the_end = 16;
 
 static void write_past_a_local(struct weft *io, const void *context, void *result)
 {
-	volatile char buffer[16];
-	(void)io, (void)context, (void)result;
+	volatile char buffer[16] = {0};
+	(void)io, (void)context;
 	buffer[past_the_end] = 1;
+	*(int *)result = buffer[0];
 }
 
 static void local(void)
@@ -159,19 +160,20 @@ static void heap(void)
 	run_one(write_past_a_block);
 }
 
-static int dig(volatile char *above)
+static volatile int deepest = 1 << 20; /* more than there is room for */
+
+static int dig(int depth)
 {
 	volatile char frame[512];
-	frame[0] = (char)(above[0] + 1);
-	return dig(frame) + frame[0];
+	frame[0] = (char)depth;
+	return depth < deepest ? dig(depth + 1) + frame[0] : 0;
 }
 
 /* Towards the slot below, which is a neighbour's. */
 static void go_too_deep(struct weft *io, const void *context, void *result)
 {
-	volatile char first = 0;
 	(void)io, (void)context;
-	*(int *)result = dig(&first);
+	*(int *)result = dig(0);
 }
 
 static void deep(void)

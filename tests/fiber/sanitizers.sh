@@ -12,25 +12,27 @@ compilers=${SANITIZER_COMPILERS:-gcc clang}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 passed=0 failed=0 skipped=
-unset CFLAGS_ALL
+unset CFLAGS_ALL MAKEFLAGS
 
 skip() {
 	echo "skipped: $1"
 	skipped=$1
 }
 
+# has COMPILER FLAG
+has() {
+	echo 'int main(void) { return 0; }' |
+		"$1" "$2" -x c - -o "$work/empty" >/dev/null 2>&1 && "$work/empty" 2>/dev/null
+}
+
 # build NAME COMPILER VARIABLE=VALUE...: the library as the Makefile builds it, and the program.
 build() {
-	name=$1
+	what=$1
 	compiler=$2
 	shift 2
-	"$MAKE" --no-print-directory "BUILD=$work/$name" "CC=$compiler" OPT=-O1 "$@" \
-		"$work/$name/fiber/sanitized" >"$work/output" 2>&1 || {
-		cat "$work/output"
-		return 1
-	}
-	program=$work/$name/fiber/sanitized
-	what=$name
+	program=$work/$what/fiber/sanitized
+	"$MAKE" --no-print-directory "BUILD=$work/$what" "CC=$compiler" OPT=-O1 WERROR=1 "$@" \
+		"$program" >"$work/output" 2>&1 || judge 'builds' 1
 }
 
 # judge CLAIM STATUS
@@ -68,11 +70,12 @@ finds() {
 }
 
 check_address() {
-	build "$1-asan" "$1" \
-		SANITIZE='-fsanitize=address,undefined -fno-omit-frame-pointer' || {
+	has "$1" -fsanitize=address,undefined || {
 		skip "$1 has no ASan"
 		return
 	}
+	build "$1-asan" "$1" \
+		SANITIZE='-fsanitize=address,undefined -fno-omit-frame-pointer'
 	export ASAN_OPTIONS=detect_stack_use_after_return=1
 	accepts correct_alone correct_beside
 	finds stack-buffer-overflow local
@@ -87,10 +90,11 @@ check_address() {
 
 # To a switch that orders, two fibers of one worker do not race; see src/context/annotate.h.
 check_thread() {
-	build "$1-tsan" "$1" SANITIZE=-fsanitize=thread || {
+	has "$1" -fsanitize=thread || {
 		skip "$1 has no TSan"
 		return
 	}
+	build "$1-tsan" "$1" SANITIZE=-fsanitize=thread
 	accepts correct_alone correct_beside order turns
 	finds 'data race' race
 	build "$1-tsan-no-sync" "$1" SANITIZE=-fsanitize=thread \
