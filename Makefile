@@ -1,6 +1,7 @@
 # Weft. `make help` lists what a person types.
 #
-# Settings: CC, OPT, CFLAGS, BUILD (where everything goes), SANITIZE (flags), WERROR=1.
+# Settings: CC, OPT, CFLAGS, BUILD (where everything goes), SANITIZE (flags), WERROR=1, and
+# SANITIZE_LIBRARY (flags of the library alone, in place of SANITIZE). Of install: PREFIX, DESTDIR.
 # NO_INSTALL=1 never installs a missing tool; YES=1 installs it with sudo.
 
 BUILD    ?= build
@@ -12,7 +13,8 @@ MODULES  := $(sort $(MODULES))
 
 STANDARD   := -std=c17 -D_GNU_SOURCE -DWEFT_TRACING $(if $(EMULATED),-DEMULATED)
 WARNINGS   := -Wall -Wextra -Wconversion -Wpedantic $(if $(WERROR),-Werror)
-CFLAGS_ALL  = $(STANDARD) $(OPT) -g $(WARNINGS) -Isrc -I. $(SANITIZE) $(CFLAGS)
+INSTRUMENT  = $(SANITIZE)
+CFLAGS_ALL  = $(STANDARD) $(OPT) -g $(WARNINGS) -Isrc -I. $(INSTRUMENT) $(CFLAGS)
 LIBRARIES  := -lpthread
 
 export CC CFLAGS_ALL BUILD
@@ -21,8 +23,8 @@ LIBRARY_SOURCES := $(wildcard src/*/*.c src/*/*.S) trace/trace.c
 TOOL_SOURCES    := $(filter-out trace/trace.c trace/main.c,$(wildcard trace/*.c))
 objects          = $(patsubst %,$(BUILD)/obj/%.o,$(1))
 
-.PHONY: all help test criterion test-programs bench check book-record book-sync golden \
-        fuzz fuzzers fuzz-replays clean compiler
+.PHONY: all help test criterion test-programs asan tsan valgrind bench check book-record \
+        book-sync golden fuzz fuzzers fuzz-replays install uninstall clean compiler
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -36,12 +38,17 @@ help:
 	@echo 'make work-N.k            start exercise N.k in work/N.k/'
 	@echo 'make check-N.k           grade it'
 	@echo 'make test                all tests'
+	@echo 'make asan                the tests and the stress under ASan and UBSan (build/asan/)'
+	@echo 'make tsan                under TSan, twice (build/tsan/, build/tsan-no-sync/)'
+	@echo 'make valgrind            under valgrind (build/valgrind/)'
 	@echo 'make fuzz                invent traces, texts and rules, and see no tool stumble'
 	@echo 'make bench               measure, beside peers and limits ($(BUILD)/bench/)'
 	@echo 'make check               layers, atomics, formatting, prose and other house rules'
 	@echo 'make golden              rewrite the golden traces of the tests'
 	@echo 'make book-record         run demos and benches for the book (chapters/*/recorded/)'
 	@echo 'make book-sync           rewrite listings, numbers and figures from them'
+	@echo 'make install             the library, header, tool and gdb commands to PREFIX ($(PREFIX))'
+	@echo 'make uninstall           remove them'
 	@echo 'make clean               remove $(BUILD)/'
 
 # ---- building ----
@@ -57,6 +64,9 @@ $(BUILD)/obj/%.c.o: %.c | compiler
 $(BUILD)/obj/%.S.o: %.S | compiler
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS_ALL) -MMD -MP -c $< -o $@
+
+SANITIZE_LIBRARY ?= $(SANITIZE)
+$(call objects,$(LIBRARY_SOURCES)): INSTRUMENT = $(SANITIZE_LIBRARY)
 
 $(BUILD)/libweft.a: $(call objects,$(LIBRARY_SOURCES))
 	@rm -f $@
@@ -118,6 +128,22 @@ $(BUILD)/tests/$(1): $(call objects,$(wildcard tests/$(1)/test_*.c tests/$(1)/*.
 endef
 $(foreach m,$(MODULES),$(eval $(call module,$(m))))
 
+# Programs that are run under sanitizers, beside the modules' tests.
+$(BUILD)/stress/stress $(BUILD)/fiber/sanitized: $(BUILD)/%: $(BUILD)/obj/tests/%.c.o $(BUILD)/libweft.a
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_ALL) $^ $(LIBRARIES) -o $@
+
+# clang's sanitizers, unless CC says otherwise.
+asan tsan:
+	@CC='$(CC_CHOSEN)' sh chapters/tools/need.sh --optional criterion $(if $(CC_CHOSEN),compiler,clang)
+	@CC='$(CC_CHOSEN)' MAKE='$(MAKE)' sh tests/instrumented.sh $@
+
+valgrind:
+	@sh chapters/tools/need.sh --optional compiler criterion valgrind
+	@CC='$(CC)' MAKE='$(MAKE)' sh tests/instrumented.sh $@
+
+CC_CHOSEN := $(if $(filter command environment,$(firstword $(origin CC))),$(CC))
+
 golden: all $(BUILD)/run
 	@sh tests/golden/golden.sh write
 
@@ -167,6 +193,47 @@ book-record: all $(BUILD)/run $(NUMBERS:%=$(BUILD)/chapter-%/demo)
 book-sync: all
 	@sh chapters/tools/need.sh graphviz matplotlib
 	@sh chapters/tools/python.sh chapters/tools/book.py sync
+
+# ---- installing ----
+
+# DESTDIR is put before every path, for packages; it does not get into weft.pc.
+VERSION    := 0.1
+PREFIX     ?= /usr/local
+BINDIR     ?= $(PREFIX)/bin
+LIBDIR     ?= $(PREFIX)/lib
+INCLUDEDIR ?= $(PREFIX)/include
+DATADIR    ?= $(PREFIX)/share/weft
+INSTALL    ?= install
+
+# What a program needs that is linked with libweft.a.
+define weft_pc
+includedir=$(INCLUDEDIR)
+libdir=$(LIBDIR)
+
+Name: weft
+Description: A fiber runtime in C
+Version: $(VERSION)
+Cflags: -I"$${includedir}"
+Libs: -L"$${libdir}" -lweft $(LIBRARIES)
+endef
+export weft_pc
+
+install: all
+	$(INSTALL) -d '$(DESTDIR)$(BINDIR)' '$(DESTDIR)$(LIBDIR)/pkgconfig' \
+		'$(DESTDIR)$(INCLUDEDIR)' '$(DESTDIR)$(DATADIR)'
+	$(INSTALL) -m 755 $(BUILD)/weft-trace '$(DESTDIR)$(BINDIR)'
+	$(INSTALL) -m 644 $(BUILD)/libweft.a '$(DESTDIR)$(LIBDIR)'
+	$(INSTALL) -m 644 src/weft.h '$(DESTDIR)$(INCLUDEDIR)'
+	$(INSTALL) -m 644 src/weft-gdb.py '$(DESTDIR)$(DATADIR)'
+	printf '%s\n' "$$weft_pc" >$(BUILD)/weft.pc
+	$(INSTALL) -m 644 $(BUILD)/weft.pc '$(DESTDIR)$(LIBDIR)/pkgconfig'
+
+# The folders stay, but for the one that is ours alone.
+uninstall:
+	rm -f '$(DESTDIR)$(BINDIR)/weft-trace' '$(DESTDIR)$(LIBDIR)/libweft.a' \
+		'$(DESTDIR)$(INCLUDEDIR)/weft.h' '$(DESTDIR)$(LIBDIR)/pkgconfig/weft.pc' \
+		'$(DESTDIR)$(DATADIR)/weft-gdb.py'
+	-test ! -d '$(DESTDIR)$(DATADIR)' || rmdir '$(DESTDIR)$(DATADIR)'
 
 clean:
 	rm -rf $(BUILD)

@@ -87,10 +87,15 @@ uses() {
 # criterion NAME DIRECTORY PROGRAM: at least as many tests as its sources declare. EMULATOR, if
 # set, runs the program, with the libraries under EMULATOR_ROOT.
 criterion() {
-	minimum=$(uses '^\(Test\|ParameterizedTest\|Theory\)(' "$2")
-	[ "${VALGRIND:-0}" = 0 ] || minimum=$((minimum - $(uses 'SKIP_ON_VALGRIND(' "$2")))
+	minimum=$(uses '^\(Test\|ParameterizedTest\|Theory\)(' "$2") left_out=
+	if [ "${VALGRIND:-0}" = 1 ]; then
+		minimum=$((minimum - $(uses 'SKIP_ON_VALGRIND(\|^LEFT_OUT_ON_VALGRIND(' "$2")))
+		left_out=$(cat "tests/$2"/test_*.c |
+			sed -n 's/^LEFT_OUT_ON_VALGRIND(\([a-z_]*\), \([a-z_]*\),.*/\1\/\2/p' |
+			paste -s -d '|' -)
+	fi
 	[ -z "${EMULATOR:-}" ] || minimum=$((minimum - $(uses '\<ON_EMULATOR\|SKIP_ON_EMULATOR(' "$2")))
-	part "$1" sh tests/criterion.sh "$1" "$minimum" \
+	part "$1" env LEAVE_OUT="$left_out" sh tests/criterion.sh "$1" "$minimum" \
 		${EMULATOR:+"$EMULATOR" -L "$EMULATOR_ROOT"} "$3"
 }
 

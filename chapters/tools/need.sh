@@ -30,6 +30,7 @@ boost|libboost-context1.81-dev libboost-fiber1.81-dev g++|boost|boost-devel|boos
 pandoc|pandoc|pandoc|pandoc|pandoc|pandoc|-|the book as HTML
 clang-format|clang-format|clang-format|clang-tools-extra|clang|-|-|the check of the formatting
 patch|patch|gpatch|patch|patch|patch|-|the broken variants
+pkg-config|pkg-config|pkgconf|pkgconf|pkgconf|pkgconf|pkgconf|the test of the installation
 strace|strace|-|strace|strace|strace|-|the counts of system calls
 debootstrap|debootstrap|-|debootstrap|debootstrap|debootstrap|-|the run on a fresh Debian root
 lttng|liblttng-ust-dev lttng-tools|-|lttng-ust-devel lttng-tools|-|-|-|the comparison with LTTng-UST

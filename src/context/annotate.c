@@ -26,6 +26,7 @@ void annotate_init(struct annotation *self, void *stack, size_t size)
 	self->bottom = stack;
 	self->size = size;
 	self->root = stack;
+	self->root_size = size;
 #elif defined(ANNOTATE_TSAN)
 	self->fiber = __tsan_create_fiber(0);
 	self->own = 1;
@@ -41,11 +42,21 @@ void annotate_adopt(struct annotation *self)
 #endif
 }
 
+void annotate_root_to(struct annotation *self, const void *end)
+{
+#if defined(ANNOTATE_ASAN)
+	__lsan_unregister_root_region(self->root, self->root_size);
+	self->root_size = (size_t)((const char *)end - (const char *)self->root);
+	__lsan_register_root_region(self->root, self->root_size);
+#endif
+	(void)self, (void)end;
+}
+
 void annotate_destroy(struct annotation *self)
 {
 #if defined(ANNOTATE_ASAN)
 	if (self->root) {
-		__lsan_unregister_root_region(self->root, self->size);
+		__lsan_unregister_root_region(self->root, self->root_size);
 		__asan_unpoison_memory_region(self->root, self->size);
 	}
 #elif defined(ANNOTATE_TSAN)

@@ -4,13 +4,37 @@
  * looks for pointers on the stacks it knows, and Valgrind guesses a stack's bounds from
  * the distance a push moves. All of them take a switch for a bug unless told. These
  * calls stand at the one place where Weft switches, and are empty in ordinary builds.
+ *
+ * TSan, in two builds, for two questions. To the first, a switch orders all that came before
+ * it, as program order does: every access of the runtime and of the program is watched, nothing
+ * is reported falsely, and a race between two fibers is missed where they run on one worker,
+ * since there one always runs before the other. The second (ANNOTATE_TSAN_FLAGS says no_sync)
+ * asks whether the program relies on that. The library is then not watched itself, so that its
+ * locks and words order nothing either; what orders one fiber's accesses before another's is
+ * what weft.h promises, told to TSan by whoever hands over (annotate_release) and whoever takes
+ * (annotate_acquire):
+ *
+ *   what is handed over                     release                   acquire
+ *   the arguments, and all before the call  annotate_rearm            annotate_arrive
+ *   the result, and all before the end      release_end in future.c   acquire_end
+ *   all that any fiber did                  release_end               weft_deinit
+ *   the slot of a life that is over         annotate_leave_for_good   fiber_copy_arguments,
+ *                                                                     fiber_free_arguments
+ *
+ * The after-switch step publishes the fiber that left, but runs as the next one, which must not
+ * be ordered by it. So a fiber that ends releases in its own name, before it leaves. A wait that
+ * another fiber ends needs a pair of its own here; a yield orders nothing. Two lives of one slot
+ * are one line of execution to TSan, since they share a stack: between these it finds no race.
  */
 #ifndef WEFT_CONTEXT_ANNOTATE_H
 #define WEFT_CONTEXT_ANNOTATE_H
 
 #include <stddef.h>
+#include <stdint.h>
 
-#if defined(__SANITIZE_ADDRESS__)
+/* A build says ANNOTATE_TSAN itself of files that are not watched. */
+#if defined(ANNOTATE_TSAN)
+#elif defined(__SANITIZE_ADDRESS__)
 #define ANNOTATE_ASAN 1
 #elif defined(__SANITIZE_THREAD__)
 #define ANNOTATE_TSAN 1
@@ -22,9 +46,7 @@
 #endif
 #endif
 
-/* 0: to TSan a switch orders all that came before it, as program order does, so it never
- * reports falsely, and misses the races that only a scheduler's order hides. A build that
- * says 1 finds those too, if each park and wake tells TSan what it orders. */
+/* 0, or __tsan_switch_to_fiber_no_sync: see above. */
 #ifndef ANNOTATE_TSAN_FLAGS
 #define ANNOTATE_TSAN_FLAGS 0
 #endif
@@ -38,6 +60,7 @@ struct annotation {
 	size_t size;
 	struct annotation *previous; /* who switched here last; written by that one */
 	void *root; /* what LSan scans, or NULL for a thread's own stack */
+	size_t root_size;
 #elif defined(ANNOTATE_TSAN)
 	void *fiber;
 	int own; /* made by us, to be destroyed by us */
@@ -48,6 +71,8 @@ struct annotation {
 /* In annotate.c: once per context, so no inlining is needed. */
 void annotate_init(struct annotation *self, void *stack, size_t size);
 void annotate_adopt(struct annotation *self);
+/* What lies above the stack, up to `end`, may hold pointers to blocks in use, as the stack may. */
+void annotate_root_to(struct annotation *self, const void *end);
 void annotate_destroy(struct annotation *self);
 
 #if defined(ANNOTATE_ASAN)
@@ -62,6 +87,26 @@ void annotate_destroy(struct annotation *self);
  * wrong one, so these are inlined at every level of optimisation. */
 #define ANNOTATE_INLINE static inline __attribute__((always_inline))
 
+/* To the second of TSan's two builds: what this line of execution did so far comes before what
+ * another does after it acquires the same address. `what` is never read. */
+ANNOTATE_INLINE void annotate_release(const void *what)
+{
+#if defined(ANNOTATE_TSAN)
+	if (ANNOTATE_TSAN_FLAGS & __tsan_switch_to_fiber_no_sync)
+		__tsan_release((void *)(uintptr_t)what);
+#endif
+	(void)what;
+}
+
+ANNOTATE_INLINE void annotate_acquire(const void *what)
+{
+#if defined(ANNOTATE_TSAN)
+	if (ANNOTATE_TSAN_FLAGS & __tsan_switch_to_fiber_no_sync)
+		__tsan_acquire((void *)(uintptr_t)what);
+#endif
+	(void)what;
+}
+
 /* A context that left for good begins again on its old stack: ASan forgets the frames of
  * its earlier life. */
 ANNOTATE_INLINE void annotate_rearm(struct annotation *self)
@@ -70,7 +115,7 @@ ANNOTATE_INLINE void annotate_rearm(struct annotation *self)
 	self->fake_stack = NULL;
 	__asan_unpoison_memory_region(self->root, self->size);
 #endif
-	(void)self;
+	annotate_release(self);
 }
 
 /* On the old stack, right before the switch. */
@@ -94,6 +139,7 @@ ANNOTATE_INLINE void annotate_leave_for_good(struct annotation *self,
 	next->previous = self;
 	__sanitizer_start_switch_fiber(NULL, next->bottom, next->size);
 #elif defined(ANNOTATE_TSAN)
+	annotate_release(self);
 	__tsan_switch_to_fiber(next->fiber, ANNOTATE_TSAN_FLAGS);
 #endif
 	(void)self;
@@ -117,7 +163,7 @@ ANNOTATE_INLINE void annotate_arrive(struct annotation *self)
 	__sanitizer_finish_switch_fiber(self->fake_stack, &self->previous->bottom,
 					&self->previous->size);
 #endif
-	(void)self;
+	annotate_acquire(self);
 }
 
 #endif

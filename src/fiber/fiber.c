@@ -27,6 +27,8 @@ int fiber_copy_arguments(struct fiber *fiber, const void *context, size_t size,
 	void *place = place_for_arguments(fiber, size, alignment);
 	if (!place)
 		return -ENOMEM;
+	/* The last life read its own there. */
+	annotate_acquire(&fiber->context.annotation);
 	memcpy(place, context, size);
 	fiber->argument = place;
 	return 0;
@@ -34,5 +36,6 @@ int fiber_copy_arguments(struct fiber *fiber, const void *context, size_t size,
 
 void fiber_free_arguments(struct fiber *fiber)
 {
+	annotate_acquire(&fiber->context.annotation); /* the fiber has read them */
 	free(fiber->allocation);
 }

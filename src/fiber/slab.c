@@ -12,6 +12,9 @@ void slab_init(struct slab_pool *pool, size_t slot_size, enum weft_guard guard)
 	pool->guard = guard;
 	pool->carved = SLAB_SLOTS; /* of no slab: the first take maps one */
 	pool->shortage = "";
+	pool->layout.slots = SLAB_SLOTS;
+	pool->layout.colours = SLAB_COLOURS;
+	pool->layout.colour_step = SLAB_COLOUR_STEP;
 }
 
 static char *slot_at(const struct slab_pool *pool, char *slab, size_t index)
@@ -96,6 +99,7 @@ static struct fiber *carve(struct slab_pool *pool)
 	fiber->stack_end = (char *)fiber - FIBER_ARGUMENTS;
 	context_init(&fiber->context, fiber->stack,
 		     (size_t)(fiber->stack_end - fiber->stack), NULL, NULL);
+	annotate_root_to(&fiber->context.annotation, fiber + 1);
 	return fiber;
 }
 

@@ -41,6 +41,11 @@ struct slab_pool {
 	/* Slabs are added and never change: read without the lock, by the overflow handler. */
 	_Atomic uint32_t slabs;
 	char *slab[SLABS_MAX];
+	/* SLAB_SLOTS and so on: for weft-gdb.py, since to a debugger a macro is nothing. Set
+	 * once. */
+	struct {
+		uint32_t slots, colours, colour_step;
+	} layout;
 };
 
 /* A worker's own slots. Touched by that worker only. */

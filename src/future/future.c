@@ -34,6 +34,20 @@ static struct rendezvous *meeting_of(struct weft_future *future)
 	return (struct rendezvous *)(void *)&future->meeting;
 }
 
+/* To TSan, see annotate.h: all that the fiber did comes before what is done by whoever has
+ * awaited its end, and after the runtime's. The meeting itself will not do: other fibers touch
+ * it in after-switch steps, and they are not ordered. */
+static inline void release_end(const struct fiber *self)
+{
+	annotate_release(&self->future->fiber);
+	annotate_release(self->io);
+}
+
+static inline void acquire_end(const struct weft_future *future)
+{
+	annotate_acquire(&future->fiber);
+}
+
 /* ---- the end of a fiber ---- */
 
 SCHEDULER_RECORDS static void record_recycle(struct worker *worker, struct fiber *from,
@@ -108,6 +122,7 @@ static void fiber_entry(void *argument)
 {
 	struct fiber *self = argument;
 	self->function(self->io, self->argument, self->result);
+	release_end(self);
 	struct worker *worker =
 		scheduler_worker(self->io); /* perhaps not the first one */
 	if (scheduler_traces(worker))
@@ -245,9 +260,12 @@ void weft_await(struct weft *io, struct weft_future *future)
 	bool finished = rendezvous_is_finished(meeting_of(future));
 	if (scheduler_traces(worker))
 		record_await(worker, worker->current, future, finished);
-	if (finished)
+	if (finished) {
+		acquire_end(future);
 		return;
+	}
 	struct fiber *child = scheduler_claim(worker, future->fiber, future->fiber_id);
 	scheduler_park(worker, child, child ? after_await_claimed : after_await,
 		       future);
+	acquire_end(future);
 }

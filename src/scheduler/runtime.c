@@ -295,6 +295,7 @@ int weft_deinit(struct weft *io)
 	if (scheduler_alive(io) > 0)
 		return -EBUSY;
 	join_threads(io);
+	annotate_acquire(io); /* what the fibers did */
 	tear_down(io);
 	return 0;
 }

@@ -8,6 +8,7 @@
 
 #include "context/annotate.h"
 #include "fiber/fiber.h"
+#include "tests/on_valgrind.h"
 
 enum { LARGEST = 1 << 20 };
 
@@ -106,6 +107,7 @@ static void count(struct weft *io, const void *context, void *result)
 
 Test(arguments, too_large_to_copy)
 {
+	SKIP_ON_VALGRIND("it reports sizes that are too large");
 	static const size_t sizes[] = {
 		SIZE_MAX,
 		SIZE_MAX - 8,

@@ -85,18 +85,21 @@ static void touch(char *address)
 	*(volatile char *)address = 1;
 }
 
+LEFT_OUT_ON_VALGRIND(slab, top_of_a_guard, "a bad access on purpose");
 Test(slab, top_of_a_guard, .signal = SIGSEGV)
 {
 	take_all(WEFT_GUARD_DEFAULT, 2);
 	touch(fibers[1]->stack - 1);
 }
 
+LEFT_OUT_ON_VALGRIND(slab, bottom_of_a_guard, "a bad access on purpose");
 Test(slab, bottom_of_a_guard, .signal = SIGSEGV)
 {
 	take_all(WEFT_GUARD_DEFAULT, 2);
 	touch(guard_of(fibers[1]));
 }
 
+LEFT_OUT_ON_VALGRIND(slab, protected_guard, "a bad access on purpose");
 Test(slab, protected_guard, .signal = SIGSEGV)
 {
 	take_all(WEFT_GUARD_PROTECT, 2);
@@ -204,9 +207,9 @@ Test(slab, a_cold_header_keeps_its_fields)
 
 /* ---- shortages ---- */
 
+LEFT_OUT_ON_VALGRIND(slab, no_mapping_for_a_guard, "refuses valgrind too");
 Test(slab, no_mapping_for_a_guard, .exit_code = REFUSED, .disabled = ON_EMULATOR)
 {
-	SKIP_ON_VALGRIND("its own system calls would be refused too");
 	take_all(WEFT_GUARD_PROTECT, 2);
 	cr_assert_eq(refuse_page_protection(ENOMEM), 0);
 	cr_assert_null(slab_take(&pool, &warm));
@@ -218,9 +221,9 @@ Test(slab, no_mapping_for_a_guard, .exit_code = REFUSED, .disabled = ON_EMULATOR
 	_exit(REFUSED);
 }
 
+LEFT_OUT_ON_VALGRIND(slab, neither_kind_of_guard, "refuses valgrind too");
 Test(slab, neither_kind_of_guard, .exit_code = REFUSED, .disabled = ON_EMULATOR)
 {
-	SKIP_ON_VALGRIND("its own system calls would be refused too");
 	cr_assert_eq(refuse_cheap_guards(EINVAL), 0);
 	cr_assert_eq(refuse_page_protection(ENOMEM), 0);
 	slab_init(&pool, SLOT_SIZE, WEFT_GUARD_DEFAULT);

@@ -2,18 +2,24 @@
 # stress.sh: random trees of fibers on 1 to 4 workers, by seed, with floors for how much was
 # tried. Knobs: SEEDS ("1 2 3"), SWITCHES (for each run), MIGRATIONS (in all runs together).
 #
-# With CFLAGS_ALL of a sanitizer build it is a sanitizer's stress; then a report fails it.
+# PROGRAM, if set, is the stress program already built, perhaps with a sanitizer; then a report
+# fails it. VALGRIND=1 runs it under valgrind.
 set -eu
 cd "$(dirname "$0")/../.."
 
 : "${BUILD:=build}" "${SEEDS:=1 2 3}" "${SWITCHES:=1000000}" "${MIGRATIONS:=10000}"
-: "${TIMEOUT:=300}"
+: "${TIMEOUT:=300}" "${PROGRAM:=}"
 export SWITCHES
 passed=0 failed=0 switches=0 migrations=0
 out=$BUILD/stress
 mkdir -p "$out"
 
-sh chapters/tools/compile.sh "$out/stress" . tests/stress/stress.c
+[ -n "$PROGRAM" ] || {
+	PROGRAM=$out/stress
+	sh chapters/tools/compile.sh "$PROGRAM" . tests/stress/stress.c
+}
+[ "${VALGRIND:-0}" = 0 ] ||
+	PROGRAM="valgrind -q --error-exitcode=99 --leak-check=full $PROGRAM"
 
 # number WORD: the number before that word in the program's last line.
 number() {
@@ -22,7 +28,8 @@ number() {
 
 for seed in $SEEDS; do
 	for workers in 1 2 3 4; do
-		if SEED=$seed WORKERS=$workers timeout "$TIMEOUT" "$out/stress" \
+		# shellcheck disable=SC2086 # PROGRAM may be several words
+		if SEED=$seed WORKERS=$workers timeout "$TIMEOUT" $PROGRAM \
 			>"$out/output.txt" 2>&1 && [ "$(number switches)" -ge "$SWITCHES" ]; then
 			passed=$((passed + 1))
 			switches=$((switches + $(number switches)))

@@ -1,0 +1,92 @@
+#!/bin/sh
+# instrumented.sh asan | tsan | valgrind: builds with that tool into $BUILD/NAME/, runs the tests
+# of the modules and the stress program under it, and closes with "N passed, N failed".
+#
+# `make asan` and its sisters call it. CC is the compiler: clang unless named, since gcc's TSan
+# has room for too few fibers; valgrind takes any. Another compiler has a folder of its own.
+# MODULES ("base context"), SWITCHES and MIGRATIONS (the stress's floors, all runs together)
+# make it shorter. Skipped where the tool is missing, which with CI=true is a failure.
+set -eu
+cd "$(dirname "$0")/.."
+
+: "${BUILD:=build}" "${MAKE:=make}" "${MODULES:=}"
+tool=$1
+passed=0 failed=0
+
+skip() {
+	echo "$tool: skipped: $1"
+	[ "${CI:-}" != true ] || exit 1
+	exit 0
+}
+
+# add NAME LOG: counts what the log's closing line says; shows a log in which something failed.
+add() {
+	closing=$(sed -n 's/^\([0-9][0-9]*\) passed, \([0-9][0-9]*\) failed.*/\1 \2/p' "$2" |
+		tail -n 1)
+	# shellcheck disable=SC2086 # two words
+	set -- "$1" "$2" ${closing:-0 1}
+	passed=$((passed + $3)) failed=$((failed + $4))
+	if [ "$4" = 0 ]; then
+		echo "$1: $3 passed, 0 failed"
+	else
+		cat "$2"
+		echo "$1: FAILED"
+	fi
+}
+
+# under NAME FLOOR VARIABLE=VALUE...: builds into $BUILD/NAME/ with these variables of make, and
+# runs all; FLOOR is how many switches the stress makes in its eight runs.
+under() {
+	name=$1 floor=${SWITCHES:-$2} folder=$BUILD/$1
+	shift 2
+	mkdir -p "$folder"
+	rm -rf "$folder/tests" # run.sh runs all that is there
+	[ -z "$MODULES" ] || set -- "$@" "MODULES=$MODULES"
+	echo "$name: building in $folder"
+	if ! "$MAKE" --no-print-directory "BUILD=$folder" "CC=$cc" OPT=-O1 WERROR=1 "$@" \
+		criterion "$folder/stress/stress" >"$folder/build.log" 2>&1; then
+		tail -n 40 "$folder/build.log"
+		echo "$name: FAILED: it does not build"
+		failed=$((failed + 1))
+		return
+	fi
+	CRITERION_ONLY=1 BUILD=$folder sh tests/run.sh >"$folder/modules.log" 2>&1 </dev/null || :
+	grep ' passed, .* failed  (' "$folder/modules.log" || :
+	add "$name, modules" "$folder/modules.log"
+	SEEDS='1 2' SWITCHES=$((floor / 8)) PROGRAM="$folder/stress/stress" BUILD=$folder \
+		sh tests/stress/stress.sh >"$folder/stress.log" 2>&1 </dev/null || :
+	grep ' switches, .* wanted$' "$folder/stress.log" || :
+	add "$name, stress" "$folder/stress.log"
+}
+
+cc=${CC:-clang}
+command -v "${cc%% *}" >/dev/null 2>&1 ||
+	skip "$cc is not installed (make $tool CC=... takes another compiler)"
+of_compiler=
+[ "$cc" = clang ] || of_compiler=-${cc%% *}
+
+case $tool in
+asan)
+	under "asan$of_compiler" 10000000 \
+		SANITIZE='-fsanitize=address,undefined -fno-omit-frame-pointer'
+	;;
+tsan)
+	under "tsan$of_compiler" 1000000 SANITIZE=-fsanitize=thread
+	# The second question of src/context/annotate.h: the library is not watched itself.
+	under "tsan-no-sync$of_compiler" 1000000 SANITIZE=-fsanitize=thread \
+		SANITIZE_LIBRARY='-DANNOTATE_TSAN -DANNOTATE_TSAN_FLAGS=__tsan_switch_to_fiber_no_sync'
+	;;
+valgrind)
+	command -v valgrind >/dev/null 2>&1 || skip 'valgrind is not installed'
+	export VALGRIND=1
+	: "${MIGRATIONS:=100}" # it runs one thread at a time
+	export MIGRATIONS
+	under valgrind 100000
+	;;
+*)
+	echo 'usage: instrumented.sh asan | tsan | valgrind' >&2
+	exit 2
+	;;
+esac
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ]
