@@ -17,7 +17,7 @@ INSTRUMENT  = $(SANITIZE)
 CFLAGS_ALL  = $(STANDARD) $(OPT) -g $(WARNINGS) -Isrc -I. $(INSTRUMENT) $(CFLAGS)
 LIBRARIES  := -lpthread
 
-export CC CFLAGS_ALL BUILD
+export CC CFLAGS_ALL BUILD BENCH
 
 LIBRARY_SOURCES := $(wildcard src/*/*.c src/*/*.S) trace/trace.c
 TOOL_SOURCES    := $(filter-out trace/trace.c trace/main.c,$(wildcard trace/*.c))
@@ -42,7 +42,8 @@ help:
 	@echo 'make tsan                under TSan, twice (build/tsan/, build/tsan-no-sync/)'
 	@echo 'make valgrind            under valgrind (build/valgrind/)'
 	@echo 'make fuzz                invent traces, texts and rules, and see no tool stumble'
-	@echo 'make bench               measure, beside peers and limits ($(BUILD)/bench/)'
+	@echo 'make bench               measure, beside peers and limits ($(BUILD)/bench/);'
+	@echo '                         BENCH="context fiber" measures those only'
 	@echo 'make check               layers, atomics, formatting, prose and other house rules'
 	@echo 'make golden              rewrite the golden traces of the tests'
 	@echo 'make book-record         run demos and benches for the book (chapters/*/recorded/)'
@@ -187,7 +188,8 @@ check: all
 
 book-record: all $(BUILD)/run $(NUMBERS:%=$(BUILD)/chapter-%/demo)
 	@sh chapters/tools/need.sh graphviz matplotlib
-	@$(MAKE) --no-print-directory bench
+	@$(MAKE) --no-print-directory bench \
+		BENCH='$(foreach c,$(CHAPTERS),$(lastword $(subst -, ,$(c))))'
 	@sh chapters/tools/record.sh
 
 book-sync: all

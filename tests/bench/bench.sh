@@ -6,6 +6,8 @@
 # A folder's sources are one program, unless the folder has a build.sh, which makes it. run.sh, if
 # there is one, runs it; rows.sh, if there is one, prints more rows.
 #
+# BENCH="NAME..." runs those only.
+#
 # With CI=true, where every peer is installed, a row without its peer is a failure.
 set -eu
 
@@ -96,8 +98,10 @@ refuse_skipped() {
 	fi
 }
 
-for folder in tests/bench/*/; do
-	name=$(basename "$folder")
+[ -n "${BENCH:-}" ] || BENCH=$(cd tests/bench && echo */ | tr -d /)
+for name in $BENCH; do
+	folder=tests/bench/$name/
+	[ -d "$folder" ] || { echo "bench: there is no $folder" >&2; exit 2; }
 	build "$folder" "$name"
 	run "$folder" "$name" >"$BUILD/bench/$name.tsv"
 	show "$name"

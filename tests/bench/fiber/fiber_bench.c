@@ -7,8 +7,8 @@
  *   parked_fiber  resident memory of one of 100,000 guarded fibers that are all parked
  *
  * The rows take turns in rounds, so that a change of clock rate or a busy neighbour meets all
- * of them, and each row's number is the median of its rounds. Each turn runs twice, and the
- * second is counted: the first backs the stacks with memory and brings them near again after
+ * of them, and each row's number is the median of its rounds. Each turn runs eight times, and
+ * the last is counted: the others back the stacks with memory and bring them near again after
  * the rows between.
  *
  * Boost.Fiber joins fib(18): its tree unfolds in its whole breadth, and fib(25) takes gigabytes.
@@ -28,7 +28,7 @@
 
 enum {
 	ROUNDS = 21, /* odd: the median is one of them */
-	TURNS = 4,   /* of a row in a round; the last is counted */
+	TURNS = 8,   /* of a row in a round; the last is counted */
 	FIBERS = 10000,
 	YIELDERS = 1000,
 	YIELDS = 100,

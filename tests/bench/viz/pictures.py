@@ -1,5 +1,5 @@
 """pictures.py PROGRAM: what each picture of each trace beside PROGRAM takes, in a process of its
-own as a person would start it. One row a picture. Removes the traces, which are large.
+own as a person would start it. One row a picture. Removes the traces, which are large. EVENTS_MOST=N draws no larger ones.
 
 The time is the processor's, Graphviz's included, which a busy machine hardly stretches. One
 thread draws, so on a machine with nothing else to do it is the time that one waits."""
@@ -18,10 +18,15 @@ NEEDS = {"switches": "neato", "states": "dot", "rendezvous": "", "stacks": "matp
          "workers": "matplotlib", "fibers": "matplotlib", "all": "matplotlib"}
 GOAL, GOAL_MANY = 5.0, 20.0  # seconds; of a million events
 MANY = 1_000_000
+EVENTS_MOST = int(os.environ.get("EVENTS_MOST", MANY))
 
 
 def there(tool: str) -> bool:
     return not tool or bool(shutil.which(tool)) or importlib.util.find_spec(tool) is not None
+
+
+def events(run: str) -> int:
+    return int(re.match(r"\d+", run)[0])
 
 
 def draw(picture: str, trace: Path) -> tuple[float, float]:
@@ -43,7 +48,7 @@ def draw(picture: str, trace: Path) -> tuple[float, float]:
 def row(picture: str, trace: Path, run: str) -> str:
     if not there(NEEDS[picture]):
         return f"{picture}-{run}\t-\t-\t-\t{NEEDS[picture]} is not installed"
-    goal = GOAL_MANY if int(re.match(r"\d+", run)[0]) >= MANY else GOAL
+    goal = GOAL_MANY if events(run) >= MANY else GOAL
     took, memory = draw(picture, trace)
     against = "-" if picture == "all" else f"{took / goal:.3f}"
     note = "index.html with every picture" if picture == "all" else f"goal {goal:g} s"
@@ -54,7 +59,7 @@ def main(program: Path) -> None:
     traces = program.parent.glob(f"{program.name}-*.weft")
     for trace in sorted(traces, key=lambda path: (path.stat().st_size, path.name)):
         run = trace.stem.removeprefix(f"{program.name}-")
-        for picture in NEEDS:
+        for picture in NEEDS if events(run) <= EVENTS_MOST else ():
             print(row(picture, trace, run), flush=True)
         trace.unlink()
 
