@@ -76,7 +76,7 @@ build_variant() {
 	asan*) flags="$flags -fsanitize=address -O1 -g" ;;
 	esac
 	# What a bug leaves unused is no error, however the library is built.
-	CFLAGS_ALL="$flags -Wno-error" sh chapters/tools/compile.sh "$out/demo" "$out" \
+	CFLAGS_ALL="${flags:+$flags -Wno-error}" sh chapters/tools/compile.sh "$out/demo" "$out" \
 		"$out/$folder/demo.c" ||
 		{
 			echo "$variant/change.patch makes code that does not compile."
