@@ -71,6 +71,7 @@ asan)
 		SANITIZE='-fsanitize=address,undefined -fno-omit-frame-pointer'
 	;;
 tsan)
+	export TSAN=1
 	under "tsan$of_compiler" 1000000 SANITIZE=-fsanitize=thread
 	# The second question of src/context/annotate.h: the library is not watched itself.
 	under "tsan-no-sync$of_compiler" 1000000 SANITIZE=-fsanitize=thread \

@@ -1,4 +1,4 @@
-/* on_valgrind.h: tests that valgrind, or the emulator qemu-user, cannot run. run.sh counts the
+/* on_valgrind.h: tests that valgrind, TSan, or the emulator qemu-user cannot run. run.sh counts the
  * uses of these macros, so that the number of tests that must run is known there too. */
 #ifndef WEFT_TESTS_ON_VALGRIND_H
 #define WEFT_TESTS_ON_VALGRIND_H
@@ -15,6 +15,20 @@
 #define SKIP_ON_VALGRIND(reason)                                                       \
 	do {                                                                           \
 		if (RUNNING_ON_VALGRIND)                                               \
+			cr_skip_test(reason);                                          \
+	} while (0)
+
+#if defined(__SANITIZE_THREAD__)
+#define ON_TSAN 1
+#elif defined(__has_feature)
+#define ON_TSAN __has_feature(thread_sanitizer)
+#else
+#define ON_TSAN 0
+#endif
+
+#define SKIP_ON_TSAN(reason)                                                           \
+	do {                                                                           \
+		if (ON_TSAN)                                                           \
 			cr_skip_test(reason);                                          \
 	} while (0)
 

@@ -94,6 +94,7 @@ criterion() {
 			sed -n 's/^LEFT_OUT_ON_VALGRIND(\([a-z_]*\), \([a-z_]*\),.*/\1\/\2/p' |
 			paste -s -d '|' -)
 	fi
+	[ "${TSAN:-0}" = 0 ] || minimum=$((minimum - $(uses 'SKIP_ON_TSAN(' "$2")))
 	[ -z "${EMULATOR:-}" ] || minimum=$((minimum - $(uses '\<ON_EMULATOR\|SKIP_ON_EMULATOR(' "$2")))
 	part "$1" env LEAVE_OUT="$left_out" sh tests/criterion.sh "$1" "$minimum" \
 		${EMULATOR:+"$EMULATOR" -L "$EMULATOR_ROOT"} "$3"

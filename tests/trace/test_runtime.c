@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "tests/on_valgrind.h"
 #include "weft.h"
 
 TestSuite(runtime, .init = make_directory, .fini = remove_directory, .timeout = 300);
@@ -319,15 +320,6 @@ Test(runtime, statuses_that_do_not_fit_are_counted)
 
 /* ---- killed under load ---- */
 
-/* TSan does not let a process start threads whose parent had some. */
-#if defined(__SANITIZE_THREAD__)
-#define THREADS_AFTER_FORK false
-#elif defined(__has_feature)
-#define THREADS_AFTER_FORK !__has_feature(thread_sanitizer)
-#else
-#define THREADS_AFTER_FORK true
-#endif
-
 enum { KILLS = 50, RING = 2000, LINEAR = 200000, TURNS = 3000 };
 
 static struct load *map_load(void)
@@ -422,8 +414,6 @@ static void kill_often(bool ring)
 				       .trace_mode = ring ? WEFT_TRACE_RING
 							  : WEFT_TRACE_LINEAR};
 	uint64_t random = 2026, windows = 0, statuses = 0;
-	if (!THREADS_AFTER_FORK)
-		cr_skip_test("no threads after fork here");
 	for (int kills = 0; kills < KILLS; kills++) {
 		struct trace_file file;
 		random = random * 6364136223846793005u + 1442695040888963407u;
@@ -449,10 +439,12 @@ static void kill_often(bool ring)
 
 Test(runtime, killed_under_load_has_all_but_the_last_records)
 {
+	SKIP_ON_TSAN("it lets no process start threads whose parent had some");
 	kill_often(false);
 }
 
 Test(runtime, killed_under_load_a_ring_has_its_end)
 {
+	SKIP_ON_TSAN("it lets no process start threads whose parent had some");
 	kill_often(true);
 }
