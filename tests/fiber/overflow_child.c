@@ -7,6 +7,7 @@
 #include <errno.h> /* for the names of the constants */
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,9 @@
 #define PATTERN 0x3C
 
 static volatile char *shared;
+
+/* Main has printed what it has to: another worker may now end the process. */
+static _Atomic int told;
 
 /* The neighbour: everything of its slot that is its own. */
 static char *neighbour;
@@ -58,6 +62,8 @@ static __attribute__((noinline)) int dig(int depth)
 static void overflow(struct weft *io, const void *context, void *result)
 {
 	(void)context;
+	while (!atomic_load(&told))
+		weft_yield(io);
 	weft_name(io, "digger");
 	*(int *)result = dig(0);
 }
@@ -126,6 +132,7 @@ static int run(struct weft *io, const char *what)
 	printf("fiber %u %p %p\n", (unsigned)digger.fiber_id, (void *)fiber->stack,
 	       (void *)fiber->stack_end);
 	(void)fflush(stdout);
+	atomic_store(&told, 1);
 	weft_await(io, &digger);
 	return 4;
 }
