@@ -20,7 +20,8 @@ export LSAN_OPTIONS="$log"
 export TSAN_OPTIONS="handle_segv=0:handle_abort=0:$log:${TSAN_OPTIONS:-}"
 
 if [ "${VALGRIND:-0}" = 1 ]; then
-	set -- valgrind -q --trace-children=yes --leak-check=full \
+	# fair-sched: else a thread that waits in a loop may keep the others out for minutes.
+	set -- valgrind -q --fair-sched=try --trace-children=yes --leak-check=full \
 		--show-leak-kinds=definite --errors-for-leak-kinds=definite \
 		--log-file="$reports/report.%p" "$@" --timeout "${TIMEOUT:-600}"
 	[ -z "${LEAVE_OUT:-}" ] || set -- "$@" --filter "!(@($LEAVE_OUT))"
