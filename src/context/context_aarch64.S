@@ -2,7 +2,8 @@
  *
  * A parked context is its caller, as if context_swap had just returned: sp, fp and pc are what
  * the caller will find in sp, x29 and the program counter, and a debugger given these three walks
- * its stack. What else a callee must preserve lies below sp:
+ * its stack. (After context_hop pc is Lresume, from where it is one step to the caller.) What
+ * else a callee must preserve lies below sp:
  *
  *   sp -  16   x29 (frame pointer), x30 (return address)
  *      -  32   x19, x20

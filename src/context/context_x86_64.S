@@ -2,9 +2,10 @@
  *
  * A parked context is its caller, as if context_swap had just returned: sp, fp and pc are what
  * the caller will find in rsp, rbp and rip, and a debugger given these three walks its stack.
- * The other registers that a callee must preserve lie below sp:
+ * (After context_hop pc is .Lresume, from where it is one step to the caller.) The other
+ * registers that a callee must preserve lie below sp:
  *
- *   sp -  8   return address (a copy is in pc)
+ *   sp -  8   return address (after context_swap, also in pc)
  *      - 16   rbx
  *      - 24   r12
  *      - 32   r13
@@ -119,7 +120,7 @@ LOCAL(resume):                          /* to the function of the byte before it
 	.cfi_adjust_cfa_offset 16
 	movq	%rax, %rdi
 	xchgq	%rdx, %rsi
-	call	NAME(context_step)            /* after, arg, self */
+	call	NAME(context_step)      /* after, arg, self */
 	addq	$8, %rsp
 	.cfi_adjust_cfa_offset -8
 	ret
@@ -175,7 +176,7 @@ LOCAL(fresh):
 	LANDING_PAD
 	movq	%rax, %rdi
 	xchgq	%rdx, %rsi
-	call	NAME(context_step)            /* after, arg, self */
+	call	NAME(context_step)      /* after, arg, self */
 	movq	%r13, %rdi              /* argument */
 	leaq	LOCAL(returned)(%rip), %rax
 	pushq	%rax

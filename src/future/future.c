@@ -86,6 +86,7 @@ static void after_finish_direct(struct worker *worker, struct fiber *from, void 
 {
 	struct rendezvous *meeting = meeting_of(from->future);
 	end_life(worker, from, arg);
+	weft_assert(rendezvous_peek(meeting) == arg);
 	rendezvous_tell(meeting);
 }
 

@@ -2,7 +2,7 @@
  *
  * One word, in storage of the awaiter's. Both sides come once, in either order:
  *
- *   EMPTY -- rendezvous_park, by the awaiter --> the awaiter -- rendezvous_tell ----> FINISHED
+ *   EMPTY -- rendezvous_park, by the awaiter --> the awaiter -- rendezvous_finish --> FINISHED
  *   EMPTY -- rendezvous_finish ---------------------------------------------------> FINISHED
  *
  * Whoever comes second sees the first: rendezvous_finish answers with an awaiter that it must
@@ -10,9 +10,9 @@
  * told the word is the awaiter's again, and may be gone.
  *
  * Two short cuts, each for a side that knows the other's part, take no locked instruction: an
- * awaiter that holds the one that will end, which has not begun, comes first for certain
- * (rendezvous_expect); one that ends and has seen the awaiter there (rendezvous_peek) is the
- * only one left to write (rendezvous_tell).
+ * awaiter that holds the one that will end, so that it does not run, comes first for certain
+ * (rendezvous_expect, for rendezvous_park); one that ends and has seen the awaiter there
+ * (rendezvous_peek) is the only one left to write (rendezvous_tell, for rendezvous_finish).
  *
  * This file touches its word and nothing else, so that all interleavings of it can be tried as
  * it is. What a fiber is, it does not know.
@@ -58,8 +58,8 @@ static inline bool rendezvous_park(struct rendezvous *rendezvous, void *awaiter)
 	return cas_acq_rel(&rendezvous->word, &empty, awaiter);
 }
 
-/* As rendezvous_park, by an awaiter that holds the other, which has not begun: it is
- * registered. */
+/* As rendezvous_park, by an awaiter that holds the other, so that it does not run: the awaiter
+ * is registered. */
 static inline void rendezvous_expect(struct rendezvous *rendezvous, void *awaiter)
 {
 	/* Relaxed: the only other reader is the fiber that the caller holds and is about to

@@ -18,6 +18,7 @@
  * so that this file need not know what a fiber waits for. These exist:
  *
  *   after_yield           here    the fiber that left is ready again: to the end of the queue
+ *   after_idle            here    it was the idle one: nothing
  *   after_await           future  it waits for another's end: into the rendezvous
  *   after_await_claimed   future  the same, and the other runs next
  *   after_finish          future  it has ended: its slot is free, an awaiter is made ready
