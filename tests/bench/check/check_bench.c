@@ -25,6 +25,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "tests/bench/rounds.h"
 #include "trace/commands.h"
 #include "trace/merge.h"
 #include "trace/trace.h"
@@ -205,12 +206,6 @@ static void measure(struct row *row, int round, const char *path)
 	free(file);
 }
 
-static int compare_doubles(const void *left, const void *right)
-{
-	double a = *(const double *)left, b = *(const double *)right;
-	return (a > b) - (a < b);
-}
-
 static void run_check_once(const char *path)
 {
 	struct row row = {.name = "", .run = check_all};
@@ -269,8 +264,7 @@ static void run_rows(const char *path, uint32_t workers)
 		for (size_t i = 0; i < count; i++)
 			measure(&rows[i], round, path);
 	for (size_t i = 0; i < count; i++)
-		qsort(rows[i].rounds, ROUNDS, sizeof rows[i].rounds[0],
-		      compare_doubles);
+		rounds_sort(rows[i].rounds, ROUNDS);
 	print_rows(rows, count, workers);
 	printf("memory_%u\t-\t-\t-\t%ld KiB at most, for %u events of %u fibers\n",
 	       (unsigned)workers, in_child(run_check_once, path), (unsigned)events,

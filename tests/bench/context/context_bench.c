@@ -19,6 +19,7 @@
 #include <ucontext.h>
 
 #include "base/system.h"
+#include "tests/bench/rounds.h"
 
 enum {
 	ROUNDS = 51, /* odd: the median is one of them */
@@ -341,24 +342,10 @@ static struct row rows[ROWS] = {
 		  .note = "the same with context_switch_last"},
 };
 
-static int compare_doubles(const void *left, const void *right)
-{
-	double a = *(const double *)left, b = *(const double *)right;
-	return (a > b) - (a < b);
-}
-
 /* Of rounds that are sorted; 0 when the row was not measured. */
 static double median(const struct row *row)
 {
 	return row->rounds[ROUNDS / 2];
-}
-
-static void print_ratio(double nanoseconds, double base)
-{
-	if (base > 0)
-		printf("\t%.3f", nanoseconds / base);
-	else
-		printf("\t-");
 }
 
 static void print_row(const struct row *row)
@@ -369,8 +356,8 @@ static void print_row(const struct row *row)
 	}
 	double nanoseconds = median(row);
 	printf("%s\t%.2f", row->name, nanoseconds);
-	print_ratio(nanoseconds, median(&rows[BOOST]));
-	print_ratio(nanoseconds, median(&rows[BARE_JUMP]));
+	rounds_print_ratio(nanoseconds, median(&rows[BOOST]));
+	rounds_print_ratio(nanoseconds, median(&rows[BARE_JUMP]));
 	printf("\t%s\n", row->note);
 }
 
@@ -381,8 +368,7 @@ int main(void)
 			if (rows[i].measure)
 				rows[i].rounds[round] = rows[i].measure();
 	for (int i = 0; i < ROWS; i++)
-		qsort(rows[i].rounds, ROUNDS, sizeof rows[i].rounds[0],
-		      compare_doubles);
+		rounds_sort(rows[i].rounds, ROUNDS);
 	puts("name\tnanoseconds\tratio_to_boost\tratio_to_limit\tnote");
 	for (int i = 0; i < ROWS; i++)
 		print_row(&rows[i]);

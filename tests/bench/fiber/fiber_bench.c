@@ -24,6 +24,7 @@
 
 #include "base/system.h"
 #include "boost_peer.h"
+#include "tests/bench/rounds.h"
 #include "weft.h"
 
 enum {
@@ -228,24 +229,10 @@ static void measure(struct row *row, int round)
 	row->faults += faults;
 }
 
-static int compare_doubles(const void *left, const void *right)
-{
-	double a = *(const double *)left, b = *(const double *)right;
-	return (a > b) - (a < b);
-}
-
 /* Of rounds that are sorted; 0 when the row was not measured. */
 static double median(const struct row *row)
 {
 	return row->rounds[ROUNDS / 2];
-}
-
-static void print_ratio(double value, double base)
-{
-	if (value > 0 && base > 0)
-		printf("\t%.3f", value / base);
-	else
-		printf("\t-");
 }
 
 static void print_row(const struct row *row, const struct row *peer)
@@ -255,8 +242,8 @@ static void print_row(const struct row *row, const struct row *peer)
 		return;
 	}
 	printf("%s\t%.2f", row->name, median(row));
-	print_ratio(median(row), median(peer));
-	print_ratio(median(row), row->goal);
+	rounds_print_ratio(median(row), median(peer));
+	rounds_print_ratio(median(row), row->goal);
 	printf("\t%s; %ld page faults in %d\n", row->note, row->faults,
 	       ROUNDS * row->operations);
 }
@@ -346,8 +333,8 @@ static void print_parked(void)
 	double weft_bytes = measure_parked(park_weft, &weft_mappings);
 	double boost_bytes = measure_parked(park_boost, &boost_mappings);
 	printf("parked_fiber\t-");
-	print_ratio(weft_bytes, boost_bytes);
-	print_ratio(weft_bytes, PARKED_GOAL);
+	rounds_print_ratio(weft_bytes, weft_bytes > 0 ? boost_bytes : 0);
+	rounds_print_ratio(weft_bytes, weft_bytes > 0 ? PARKED_GOAL : 0);
 	printf("\t%.0f resident bytes each, %d mappings for %d guarded fibers\n",
 	       weft_bytes, weft_mappings, PARKED);
 	if (boost_bytes > 0)
@@ -374,8 +361,7 @@ static void run_rows(void)
 		for (int i = 0; i < ROWS; i++)
 			measure(&rows[i], round);
 	for (int i = 0; i < ROWS; i++)
-		qsort(rows[i].rounds, ROUNDS, sizeof rows[i].rounds[0],
-		      compare_doubles);
+		rounds_sort(rows[i].rounds, ROUNDS);
 	for (int i = 0; i < ROWS; i++)
 		print_row(&rows[i], &rows[i | 1]);
 }

@@ -29,8 +29,9 @@
 #include "base/system.h"
 #include "base/system_ticks.h"
 #include "cpu_time.h"
-#include "lttng_loops.h"
 #include "loop.h"
+#include "lttng_loops.h"
+#include "tests/bench/rounds.h"
 #include "trace/trace.h"
 
 enum {
@@ -330,24 +331,10 @@ static void measure(int round)
 			rows[i].rounds[round] -= rows[WITHOUT].rounds[round];
 }
 
-static int compare_doubles(const void *left, const void *right)
-{
-	double a = *(const double *)left, b = *(const double *)right;
-	return (a > b) - (a < b);
-}
-
 /* Of rounds that are sorted; 0 when the row was not measured. */
 static double median(const struct row *row)
 {
 	return row->rounds[ROUNDS / 2];
-}
-
-static void print_ratio(double nanoseconds, double base)
-{
-	if (base > 0)
-		printf("\t%.3f", nanoseconds / base);
-	else
-		printf("\t-");
 }
 
 /* A number that rounds to nothing is no base for a ratio. */
@@ -369,9 +356,9 @@ static void print_row(const struct row *row)
 		printf("\t%g", row->goal);
 	else
 		printf("\t-");
-	print_ratio(median(row), row->goal);
-	print_ratio(median(row), limit ? base_of(limit) : 0);
-	print_ratio(median(row), base_of(peer));
+	rounds_print_ratio(median(row), row->goal);
+	rounds_print_ratio(median(row), limit ? base_of(limit) : 0);
+	rounds_print_ratio(median(row), base_of(peer));
 	printf("\t%s", row->note);
 	if (row == &rows[LTTNG])
 		printf("; %d events written",
@@ -399,8 +386,7 @@ static void measure_rows(void)
 	for (int round = 0; round < ROUNDS; round++)
 		measure(round);
 	for (int i = 0; i < ROWS; i++)
-		qsort(rows[i].rounds, ROUNDS, sizeof rows[i].rounds[0],
-		      compare_doubles);
+		rounds_sort(rows[i].rounds, ROUNDS);
 }
 
 static void print_rows(void)
