@@ -11,7 +11,7 @@ cd "$(dirname "$0")/.."
 
 : "${BUILD:=build}" "${MAKE:=make}" "${MODULES:=}"
 tool=$1
-passed=0 failed=0
+. tests/tally.sh
 
 skip() {
 	echo "$tool: skipped: $1"
@@ -19,15 +19,10 @@ skip() {
 	exit 0
 }
 
-# add NAME LOG: counts what the log's closing line says; shows a log in which something failed.
-add() {
-	closing=$(sed -n 's/^\([0-9][0-9]*\) passed, \([0-9][0-9]*\) failed.*/\1 \2/p' "$2" |
-		tail -n 1)
-	# shellcheck disable=SC2086 # two words
-	set -- "$1" "$2" ${closing:-0 1}
-	passed=$((passed + $3)) failed=$((failed + $4))
-	if [ "$4" = 0 ]; then
-		echo "$1: $3 passed, 0 failed"
+# tell NAME LOG: counts it, and says how it closed; shows a log in which something failed.
+tell() {
+	if add "$2"; then
+		echo "$1: $(tail -n 1 "$2")"
 	else
 		cat "$2"
 		echo "$1: FAILED"
@@ -52,11 +47,11 @@ under() {
 	fi
 	CRITERION_ONLY=1 BUILD=$folder sh tests/run.sh >"$folder/modules.log" 2>&1 </dev/null || :
 	grep ' passed, .* failed  (' "$folder/modules.log" || :
-	add "$name, modules" "$folder/modules.log"
+	tell "$name, modules" "$folder/modules.log"
 	SEEDS='1 2' SWITCHES=$((floor / 8)) PROGRAM="$folder/stress/stress" BUILD=$folder \
 		sh tests/stress/stress.sh >"$folder/stress.log" 2>&1 </dev/null || :
 	grep ' switches, .* wanted$' "$folder/stress.log" || :
-	add "$name, stress" "$folder/stress.log"
+	tell "$name, stress" "$folder/stress.log"
 }
 
 cc=${CC:-clang}
@@ -91,5 +86,4 @@ valgrind)
 	exit 2
 	;;
 esac
-echo "$passed passed, $failed failed"
-[ "$failed" = 0 ]
+finish

@@ -16,7 +16,7 @@ gdb -batch -nx -ex 'python print("it has Python")' 2>&1 | grep -q 'it has Python
 }
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-passed=0 failed=0
+. "$root/tests/tally.sh"
 
 # ask_gdb ARGUMENT...: commands on standard input; the answers go to $work/answers.
 ask_gdb() {
@@ -36,11 +36,9 @@ ask_gdb() {
 expect() {
 	cat >"$work/expected"
 	if diff "$work/expected" "$work/found" >"$work/difference"; then
-		passed=$((passed + 1))
-		echo "ok $where: $1"
+		verdict "$where: $1" 0
 	else
-		failed=$((failed + 1))
-		echo "FAILED $where: $1"
+		verdict "$where: $1" 1
 		cat "$work/difference"
 		tail -n 40 "$work/answers"
 	fi
@@ -175,5 +173,4 @@ ask_gdb "$work/stripped" "$work/core" <<-'END'
 END
 says 'it says so' 'weft: no debug information about Weft in this program'
 
-echo "$passed passed, $failed failed"
-[ "$failed" = 0 ]
+finish

@@ -11,7 +11,8 @@ compilers=${SANITIZER_COMPILERS:-gcc clang}
 : "${MAKE:=make}"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-passed=0 failed=0 skipped=
+skipped=
+. tests/tally.sh
 unset CFLAGS_ALL MAKEFLAGS
 
 skip() {
@@ -37,14 +38,8 @@ build() {
 
 # judge CLAIM STATUS
 judge() {
-	if [ "$2" = 0 ]; then
-		passed=$((passed + 1))
-		echo "ok $what $1"
-	else
-		failed=$((failed + 1))
-		echo "FAILED: $what $1"
-		head -n 40 "$work/output"
-	fi
+	verdict "$what $1" "$2"
+	[ "$2" = 0 ] || head -n 40 "$work/output"
 }
 
 # accepts PROGRAM...: each exits with 0, prints "done" and nothing else.
@@ -114,8 +109,7 @@ for compiler in $compilers; do
 	*clang*) check_thread "$compiler" ;;
 	esac
 done
-echo "$passed passed, $failed failed"
-[ "$failed" = 0 ] || exit 1
+finish || exit 1
 [ -z "$skipped" ] || {
 	echo "skipped: $skipped"
 	exit 77

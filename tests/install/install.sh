@@ -13,21 +13,7 @@ command -v pkg-config >/dev/null || {
 }
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-passed=0 failed=0
-
-# that CLAIM COMMAND...
-that() {
-	claim=$1
-	shift
-	if "$@" >"$work/output" 2>&1; then
-		passed=$((passed + 1))
-		echo "ok $claim"
-	else
-		failed=$((failed + 1))
-		echo "FAILED: $claim"
-		cat "$work/output"
-	fi
-}
+. tests/tally.sh
 
 # to_make TARGET VARIABLE=VALUE...
 to_make() {
@@ -82,5 +68,4 @@ that 'it uninstalls' to_make uninstall "PREFIX=$prefix"
 that 'what it installed, and nothing else' test "$(files_in "$prefix")" = './lib/of-others '
 that 'and again, when nothing is there' to_make uninstall "PREFIX=$prefix"
 
-echo "$passed passed, $failed failed"
-[ "$failed" = 0 ]
+finish

@@ -6,7 +6,7 @@ cd "$(dirname "$0")/../.."
 
 : "${CC:=cc}" "${BUILD:=build}"
 flat=$BUILD/flat
-passed=0 failed=0
+. tests/tally.sh
 
 # run NAME FLAGS...
 run() {
@@ -16,10 +16,8 @@ run() {
 	# shellcheck disable=SC2086 # CC may be several words
 	(cd "$flat" && $CC "$@" ./*.c ./*.S -lpthread && ./a.out) >"$flat/$name.log" 2>&1 || status=$?
 	sed "s/^/$name: /" "$flat/$name.log"
-	closing=$(sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed.*/\1 \2/p' "$flat/$name.log")
-	closing=${closing:-0 0}
-	passed=$((passed + ${closing% *})) failed=$((failed + ${closing#* }))
-	[ "$status" = 0 ] || [ "${closing#* }" != 0 ] || failed=$((failed + 1))
+	add "$flat/$name.log" || return 0 # counted
+	[ "$status" = 0 ] || verdict "$name: it ended with $status all the same" 1
 }
 
 sh tests/platforms/flat.sh
@@ -31,5 +29,4 @@ if $CC -fsanitize=address,undefined -x c "$flat/empty.txt" -o "$flat/empty" 2>/d
 	export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
 	run sanitized -O1 -g -fsanitize=address,undefined -fno-omit-frame-pointer
 fi
-echo "$passed passed, $failed failed"
-[ "$failed" = 0 ]
+finish

@@ -74,14 +74,7 @@ fetch() {
 EMULATOR=$(command -v qemu-aarch64)
 EMULATOR_ROOT=$(cd "$root" && pwd)
 export EMULATOR EMULATOR_ROOT
-passed=0 failed=0
-
-# add LOG: its closing line.
-add() {
-	closing=$(sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed.*/\1 \2/p' "$1" | tail -n 1)
-	closing=${closing:-0 1}
-	passed=$((passed + ${closing% *})) failed=$((failed + ${closing#* }))
-}
+. tests/tally.sh
 
 make_for() {
 	"${MAKE:-make}" --no-print-directory ${JOBS:+"-j$JOBS"} WERROR=1 EMULATED=1 CC=$cc \
@@ -97,28 +90,22 @@ emulated() {
 make_for criterion
 CRITERION_ONLY=1 BUILD="$out" sh tests/run.sh >"$out/criterion.log" 2>&1 || true
 grep -v '^qemu: uncaught target signal' "$out/criterion.log"
-add "$out/criterion.log"
+add "$out/criterion.log" || true # counted
 
 sh tests/platforms/flat.sh "$out/flat"
 (cd "$out/flat" && $cc -O2 ./*.c ./*.S -lpthread)
 emulated "$out/flat/a.out" >"$out/portable.log" 2>&1 || true
 grep -v '^qemu: uncaught target signal' "$out/portable.log" | sed 's/^/portable: /'
-add "$out/portable.log"
+add "$out/portable.log" || true
 
 for demo in chapters/*/demo.c; do
 	chapter=$(basename "$(dirname "$demo")")
 	number=${chapter#0}
 	number=${number%%-*}
 	make_for "$out/chapter-$number/demo"
-	if WEFT_TRACE=$out/$chapter.weft emulated "$out/chapter-$number/demo" >"$out/demo.log" 2>&1 &&
-		{ [ ! -x "$BUILD/weft-trace" ] || "$BUILD/weft-trace" check "$out/$chapter.weft"; }; then
-		passed=$((passed + 1))
-		echo "ok $chapter's demo"
-	else
-		failed=$((failed + 1))
-		echo "FAILED $chapter's demo"
-		cat "$out/demo.log"
-	fi
+	that "$chapter's demo runs" \
+		emulated -E "WEFT_TRACE=$out/$chapter.weft" "$out/chapter-$number/demo"
+	[ ! -x "$BUILD/weft-trace" ] ||
+		that "$chapter's trace holds" "$BUILD/weft-trace" check "$out/$chapter.weft"
 done
-echo "$passed passed, $failed failed"
-[ "$failed" = 0 ]
+finish

@@ -11,7 +11,7 @@ out=$BUILD/musl
 flags='-std=c17 -D_GNU_SOURCE -DWEFT_TRACING -O2 -Wall -Wextra -Wconversion -Wpedantic -Werror'
 rm -rf "$out"
 mkdir -p "$out"
-passed=0 failed=0
+. tests/tally.sh
 
 # build PROGRAM SOURCE...: with the library.
 build() {
@@ -22,31 +22,15 @@ build() {
 		-o "$out/$program"
 }
 
-one() {
-	name=$1
-	shift
-	if "$@" >"$out/log" 2>&1; then
-		passed=$((passed + 1))
-		echo "ok $name"
-	else
-		failed=$((failed + 1))
-		echo "FAILED $name"
-		cat "$out/log"
-	fi
-}
-
 build tests tests/kqueue/*.c tests/context/registers_*.S
-"$out/tests" | tee "$out/tests.log" || true
-read -r passed _ failed _ <<END
-$(tail -n 1 "$out/tests.log" | tr -d ,)
-END
+"$out/tests" | tee "$out/tests.log"
+add "$out/tests.log" || true # counted
 
 for demo in chapters/*/demo.c; do
 	chapter=$(basename "$(dirname "$demo")")
-	one "$chapter is built" build "$chapter" "$demo"
-	one "$chapter runs" env WEFT_TRACE="$out/$chapter.weft" "$out/$chapter"
+	that "$chapter is built" build "$chapter" "$demo"
+	that "$chapter runs" env WEFT_TRACE="$out/$chapter.weft" "$out/$chapter"
 	[ ! -x "$BUILD/weft-trace" ] ||
-		one "$chapter's trace holds" "$BUILD/weft-trace" check "$out/$chapter.weft"
+		that "$chapter's trace holds" "$BUILD/weft-trace" check "$out/$chapter.weft"
 done
-echo "$passed passed, $failed failed"
-[ "$failed" = 0 ]
+finish

@@ -17,7 +17,7 @@ ZIG_LOCAL_CACHE_DIR=$ZIG_GLOBAL_CACHE_DIR
 export ZIG_GLOBAL_CACHE_DIR ZIG_LOCAL_CACHE_DIR
 targets='aarch64-macos x86_64-macos x86_64-freebsd.14.0 aarch64-freebsd.14.0
 	x86_64-netbsd.10.1 aarch64-netbsd.10.1 x86_64-openbsd'
-passed=0 failed=0
+. tests/tally.sh
 
 find_zig() {
 	for zig in "${ZIG:-}" zig "$out/node_modules/.bin/zig"; do
@@ -72,20 +72,15 @@ for target in "$@"; do
 	mkdir -p "$out/$target"
 	log=$out/$target/log
 	if ! build_all "$target" >"$log" 2>&1 || [ -s "$log" ]; then
-		failed=$((failed + 1))
-		echo "$target: FAILED"
+		verdict "$target" 1
 		cat "$log"
 	elif [ "${target%%.*}" != "$(here)" ]; then
-		passed=$((passed + 1))
-		echo "$target: built, linked, not run here"
+		verdict "$target: built, linked, not run here" 0
 	elif "$out/$target/tests" >"$log" 2>&1; then
-		passed=$((passed + 1))
-		echo "$target: built, linked, run ($(tail -n 1 "$log"))"
+		verdict "$target: built, linked, run ($(tail -n 1 "$log"))" 0
 	else
-		failed=$((failed + 1))
-		echo "$target: FAILED"
+		verdict "$target" 1
 		cat "$log"
 	fi
 done
-echo "$passed passed, $failed failed"
-[ "$failed" = 0 ]
+finish
