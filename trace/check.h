@@ -16,7 +16,7 @@
 #include "trace/slice.h"
 
 #define WHAT_SIZE      200
-#define EVENTS_KNOWN   (TRACE_SPAN_END + 1)
+#define EVENTS_KNOWN   (TRACE_QUEUE_LENGTH + 1)
 #define INVARIANTS_MAX 20
 #define NOBODY         UINT32_MAX
 
