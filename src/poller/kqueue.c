@@ -245,16 +245,16 @@ int poller_wait(struct poller *poller, struct poller_event *events, int capacity
 	int count = wait_in_kernel(poller, entries,
 				   capacity < POLLER_BATCH ? capacity : POLLER_BATCH,
 				   timeout_ns);
-	if (timeout_ns != 0)
-		poller_wake_take(poller);
-	if (count < 0)
-		return count == -EINTR ? 0 : count;
-	count = kqueue_translate(entries, count, events, &rung);
+	int made = kqueue_translate(entries, count, events, &rung);
+	/* Before the wake is taken: a ring that comes after that is another wake's, and would
+	 * be silenced with a wake still pending. */
 	if (rung)
 		silence(poller);
-	if (rung && timeout_ns == 0 && poller_wake_is_pending(poller))
+	if (timeout_ns != 0)
+		poller_wake_take(poller);
+	else if (rung && poller_wake_is_pending(poller))
 		(void)ring(poller); /* the filter is there, or the pipe has room */
-	return count;
+	return count < 0 && count != -EINTR ? count : made;
 }
 
 #endif

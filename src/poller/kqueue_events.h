@@ -38,8 +38,8 @@ static inline unsigned kqueue_event_what(const struct kevent *entry)
 	return what;
 }
 
-/* Translates `count` entries and returns how many events they are: the bell's is none, and sets
- * *rung. */
+/* Translates `count` entries (an error's number is none) and returns how many events they are:
+ * the bell's is none, and sets *rung. */
 static inline int kqueue_translate(const struct kevent *entries, int count,
 				   struct poller_event *events, bool *rung)
 {

@@ -388,6 +388,17 @@ static void a_wake_among_events(void)
 	poller_close(&poller);
 }
 
+/* More than a pipe holds, where the bell is one. */
+static void wakes_do_not_pile_up(void)
+{
+	check_equal(poller_open(&poller), 0);
+	for (int i = 0; i < 70000; i++) {
+		check_equal(poller_wake(&poller), 0);
+		check_equal(poller_wait(&poller, events, CAPACITY, -1), 0);
+	}
+	poller_close(&poller);
+}
+
 enum { WAKERS = 3, WAKES = 4000, LOOKERS = 2 };
 
 static _Atomic long posted,
@@ -520,6 +531,7 @@ const struct test poller_tests[] = {
 	{"poller: a wake before the wait", a_wake_before_the_wait, 0},
 	{"poller: many wakes are one", many_wakes_are_one, 0},
 	{"poller: a wake among events", a_wake_among_events, 0},
+	{"poller: wakes do not pile up", wakes_do_not_pile_up, 0},
 	{"poller: no wake is lost to a look", no_wake_is_lost_to_a_look, 0},
 	{"poller: its descriptors close on exec", its_descriptors_close_on_exec, 0},
 	{"poller: no descriptor left", no_descriptor_left, 0},

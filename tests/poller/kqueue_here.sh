@@ -16,24 +16,31 @@ mkdir -p "$out"
 flags='-std=c17 -D_GNU_SOURCE -O1 -g -Wall -Wextra -Werror -Isrc -I.'
 sources=$(ls src/*/*.c src/*/*.S | grep -v '^src/poller/')
 
+# build NAME PROGRAM WORD...: words are flags and sources.
+build() {
+	name=$1 program=$2
+	shift 2
+	# shellcheck disable=SC2086 # lists of words
+	$CC $flags -Itests/poller/stand_in "$@" $sources "$out/$name.o" \
+		tests/poller/stand_in/kqueue.c -Wl,--wrap=close -lpthread -o "$out/$program"
+}
+
 # run NAME FLAGS...
 run() {
 	name=$1
 	shift
-	# shellcheck disable=SC2086 # lists of words
-	{
-		$CC $flags -Itests/poller/stand_in "$@" -U__linux__ -c src/poller/kqueue.c \
-			-o "$out/$name.o"
-		$CC $flags "$@" $sources "$out/$name.o" tests/poller/stand_in/kqueue.c \
-			tests/kqueue/*.c tests/context/registers_*.S -Wl,--wrap=close -lpthread \
-			-o "$out/$name"
-	}
+	# shellcheck disable=SC2086
+	$CC $flags -Itests/poller/stand_in "$@" -U__linux__ -c src/poller/kqueue.c \
+		-o "$out/$name.o"
+	build "$name" "$name" "$@" tests/kqueue/*.c tests/context/registers_*.S
 	"$out/$name" poller: >"$out/$name.log" 2>&1 || true # its closing line is counted
 	sed "s/^/$name: /" "$out/$name.log"
 	add "$out/$name.log" || true # counted
 }
 
 run user-filter
+build user-filter refused tests/poller/stand_in/refused.c
+that 'a refused direction leaves nothing on the list' "$out/refused"
 run pipe -DWITHOUT_EVFILT_USER
 run gone-is-ebadf -DGONE_IS_EBADF
 finish

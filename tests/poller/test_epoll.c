@@ -104,6 +104,16 @@ Test(epoll, the_bell_is_no_event)
 	cr_assert_eq(events[0].tag, 6);
 }
 
+/* What is in the eventfd is how often it was written. */
+Test(epoll, many_wakes_cost_one_system_call)
+{
+	uint64_t rings;
+	for (int i = 0; i < 1000; i++)
+		cr_assert_eq(poller_wake(&poller), 0);
+	cr_assert_eq(read(poller.bell, &rings, sizeof rings), sizeof rings);
+	cr_assert_eq(rings, 1);
+}
+
 /* As on Linux before 5.11, and as in a sandbox that does not know the call. */
 static void wait_without_nanoseconds(int error)
 {

@@ -40,6 +40,8 @@ static struct queue {
 	} filters[FILTERS][DESCRIPTORS];
 } queues[QUEUES];
 
+int stand_in_refuses_writers;
+
 int __real_close(int fd);
 int __wrap_close(int fd);
 
@@ -97,6 +99,11 @@ static int put(int to, int fd, uint32_t events, int place, uintptr_t ident)
 	return epoll_ctl(to, EPOLL_CTL_ADD, fd, &event) < 0 ? errno : 0;
 }
 
+static uint32_t edge_of(const struct kevent *change)
+{
+	return change->flags & EV_CLEAR ? (uint32_t)EPOLLET : 0;
+}
+
 static bool is_pipe_without_reader(int fd)
 {
 	struct stat status;
@@ -107,6 +114,8 @@ static bool is_pipe_without_reader(int fd)
 
 static int add_writer(int fd, struct queue *queue, const struct kevent *change)
 {
+	if (stand_in_refuses_writers)
+		return stand_in_refuses_writers;
 	if (is_pipe_without_reader((int)change->ident)) {
 #if defined(GONE_IS_EBADF)
 		return EBADF;
@@ -122,28 +131,29 @@ static int add_writer(int fd, struct queue *queue, const struct kevent *change)
 		if (error)
 			return error;
 	}
-	return put(queue->writers, (int)change->ident, EPOLLOUT | EPOLLET, WRITING,
-		   change->ident);
+	return put(queue->writers, (int)change->ident, EPOLLOUT | edge_of(change),
+		   WRITING, change->ident);
 }
 
-static int add_bell(int fd, struct queue *queue)
+static int add_bell(int fd, struct queue *queue, const struct kevent *change)
 {
 	queue->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (queue->bell < 0)
 		return errno;
-	return put(fd, queue->bell, EPOLLIN | EPOLLET, USER, 0);
+	return put(fd, queue->bell, EPOLLIN | edge_of(change), USER, 0);
 }
 
 static int add(int fd, struct queue *queue, const struct kevent *change)
 {
 	switch (place_of(change->filter)) {
 	case READING:
-		return put(fd, (int)change->ident, EPOLLIN | EPOLLRDHUP | EPOLLET,
-			   READING, change->ident);
+		return put(fd, (int)change->ident,
+			   EPOLLIN | EPOLLRDHUP | edge_of(change), READING,
+			   change->ident);
 	case WRITING:
 		return add_writer(fd, queue, change);
 	default:
-		return add_bell(fd, queue);
+		return add_bell(fd, queue, change);
 	}
 }
 

@@ -39,6 +39,9 @@ struct kevent {
 				    .data = (number),                                  \
 				    .udata = (user)})
 
+/* The error that adding a filter for writing is answered with, if it is not 0. */
+extern int stand_in_refuses_writers;
+
 int kqueue(void);
 int kevent(int queue, const struct kevent *changes, int change_count,
 	   struct kevent *entries, int capacity, const struct timespec *timeout);
