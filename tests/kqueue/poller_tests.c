@@ -277,6 +277,7 @@ static void off_the_list(void)
 	check_equal(poller_watch(&poller, ends[READ_END], POLLER_READ, 0, 2), -EBADF);
 	check_equal(poller_watched(&poller), 0);
 	check_equal(poller_watch(&poller, ends[READ_END], 0, POLLER_READ, 3), -EBADF);
+	check_equal(poller_watch(&poller, ends[READ_END], 0, POLLER_WRITE, 3), -EBADF);
 	check_equal(poller_watch(&poller, -1, 0, POLLER_READ | POLLER_WRITE, 3),
 		    -EBADF);
 	check_equal(poller_watched(&poller), 0);
