@@ -208,7 +208,6 @@ int poller_watch(struct poller *poller, int fd, unsigned from, unsigned to,
 {
 	weft_assert(tag != POLLER_TAG_OF_BELL);
 	weft_assert((to & ~POLLER_DIRECTIONS) == 0);
-	from &= POLLER_DIRECTIONS;
 	int hangups = add_filters(poller, fd, to & ~from, tag);
 	if (hangups < 0)
 		return hangups;
