@@ -1,0 +1,157 @@
+// go_side: Go's side, see side.h. `go_side WORKERS` sets GOMAXPROCS.
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"runtime"
+	"sort"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+func spawnAwait(goroutines int) {
+	var done sync.WaitGroup
+	for i := 0; i < goroutines; i++ {
+		done.Add(1)
+		go done.Done()
+		done.Wait()
+	}
+}
+
+func batch(goroutines int) {
+	var done sync.WaitGroup
+	done.Add(goroutines)
+	for i := 0; i < goroutines; i++ {
+		go done.Done()
+	}
+	done.Wait()
+}
+
+func yield(goroutines, yields int) {
+	var done sync.WaitGroup
+	done.Add(goroutines)
+	for i := 0; i < goroutines; i++ {
+		go func() {
+			for j := 0; j < yields; j++ {
+				runtime.Gosched()
+			}
+			done.Done()
+		}()
+	}
+	done.Wait()
+}
+
+func fibonacci(n int, result *int, parent *sync.WaitGroup) {
+	*result = n
+	if n >= 2 {
+		var left, right int
+		var both sync.WaitGroup
+		both.Add(2)
+		go fibonacci(n-1, &left, &both)
+		go fibonacci(n-2, &right, &both)
+		both.Wait()
+		*result = left + right
+	}
+	parent.Done()
+}
+
+func forkJoin(n int) {
+	var result int
+	var root sync.WaitGroup
+	root.Add(1)
+	go fibonacci(n, &result, &root)
+	root.Wait()
+}
+
+// start is what times are counted from: time.Since reads the monotonic clock alone.
+var start = time.Now()
+
+const (
+	asked = iota
+	running
+	waits
+	awake
+)
+
+func spinUntil(state *int32, wanted int32) {
+	for atomic.LoadInt32(state) != wanted {
+	}
+}
+
+// wakeOnce is wake.h's. The waker stays busy until the other is awake, or Go would let it run on
+// the waker's own thread.
+func wakeOnce(pause time.Duration) time.Duration {
+	var state int32
+	var told time.Duration
+	wake := make(chan struct{})
+	ended := make(chan struct{})
+	go func() {
+		atomic.StoreInt32(&state, running)
+		spinUntil(&state, waits)
+		begin := time.Since(start)
+		for told = begin; told-begin < pause; {
+			told = time.Since(start)
+		}
+		wake <- struct{}{}
+		spinUntil(&state, awake)
+		ended <- struct{}{}
+	}()
+	spinUntil(&state, running)
+	atomic.StoreInt32(&state, waits)
+	<-wake
+	latency := time.Since(start) - told
+	atomic.StoreInt32(&state, awake)
+	<-ended
+	return latency
+}
+
+func wakeMedian(wakes int, pause time.Duration) float64 {
+	latencies := make([]int, wakes)
+	for i := range latencies {
+		latencies[i] = int(wakeOnce(pause))
+	}
+	sort.Ints(latencies)
+	return float64(latencies[wakes/2])
+}
+
+func timed(load func()) float64 {
+	begin := time.Since(start)
+	load()
+	return float64(time.Since(start) - begin)
+}
+
+func measure(load string, first, second int) float64 {
+	switch load {
+	case "spawn_await":
+		return timed(func() { spawnAwait(first) })
+	case "batch":
+		return timed(func() { batch(first) })
+	case "yield":
+		return timed(func() { yield(first, second) })
+	case "fork_join":
+		return timed(func() { forkJoin(first) })
+	case "wake":
+		return wakeMedian(first, time.Duration(second))
+	}
+	fmt.Fprintf(os.Stderr, "go_side: what is the load %q?\n", load)
+	os.Exit(1)
+	return 0
+}
+
+func main() {
+	if workers, err := strconv.Atoi(strings.Join(os.Args[1:], "")); err == nil {
+		runtime.GOMAXPROCS(workers)
+	}
+	fmt.Println("Go", strings.TrimPrefix(runtime.Version(), "go"))
+	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
+		var load string
+		var first, second int
+		fmt.Sscan(lines.Text(), &load, &first, &second)
+		fmt.Printf("%.3f\n", measure(load, first, second))
+	}
+}
