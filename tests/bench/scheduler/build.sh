@@ -32,7 +32,8 @@ build_go() {
 build_tokio() {
 	copy=$program-tokio.cargo
 	version=$(cd "$CRATES" && echo tokio-[0-9]*) &&
-		mkdir -p "$copy" && cp -R $folder/tokio/. "$copy" &&
+		rm -rf "$copy/src" "$copy"/Cargo.* && mkdir -p "$copy" &&
+		cp -R $folder/tokio/. "$copy" &&
 		TOKIO_VERSION=${version#tokio-} cargo build --quiet --release --offline \
 			--manifest-path "$copy/Cargo.toml" --target-dir "$copy/target" \
 			--config 'source.crates-io.replace-with="crates"' \

@@ -72,10 +72,8 @@ func forkJoin(n int) {
 var start = time.Now()
 
 const (
-	asked = iota
-	running
+	running = iota + 1
 	waits
-	awake
 )
 
 func spinUntil(state *int32, wanted int32) {
@@ -83,13 +81,11 @@ func spinUntil(state *int32, wanted int32) {
 	}
 }
 
-// wakeOnce is wake.h's. The waker stays busy until the other is awake, or Go would let it run on
-// the waker's own thread.
+// wakeOnce is wake.h's: the end of a goroutine wakes one that is bound to another thread.
 func wakeOnce(pause time.Duration) time.Duration {
 	var state int32
 	var told time.Duration
-	wake := make(chan struct{})
-	ended := make(chan struct{})
+	wake := make(chan struct{}, 1)
 	go func() {
 		atomic.StoreInt32(&state, running)
 		spinUntil(&state, waits)
@@ -98,19 +94,18 @@ func wakeOnce(pause time.Duration) time.Duration {
 			told = time.Since(start)
 		}
 		wake <- struct{}{}
-		spinUntil(&state, awake)
-		ended <- struct{}{}
 	}()
 	spinUntil(&state, running)
 	atomic.StoreInt32(&state, waits)
 	<-wake
-	latency := time.Since(start) - told
-	atomic.StoreInt32(&state, awake)
-	<-ended
-	return latency
+	return time.Since(start) - told
 }
 
+// wakeMedian binds its goroutine to its thread, as Weft's main fiber is; one that is not would go
+// on where the other has ended.
 func wakeMedian(wakes int, pause time.Duration) float64 {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
 	latencies := make([]int, wakes)
 	for i := range latencies {
 		latencies[i] = int(wakeOnce(pause))

@@ -2,7 +2,9 @@
  *
  *   switch N                a bare switch between two stacks, N round trips
  *   fetch_add N, cas N      on a word of one's own
- *   line N                  a cache line goes to another thread and back, both spin; N times
+ *   line BURSTS N           a cache line goes to another thread, both spin: the median of bursts
+ *                           of N round trips, so that one in which a thread lost its processor
+ *                           does not count
  *   wake WAKES PAUSE_NS     from a thread that signals a condition to the one that returns from
  *                           waiting for it; the median, as all sides answer
  *   signal WAKES PAUSE_NS   the same wakes, but what the signal takes the thread that sends it */
@@ -16,8 +18,14 @@
 
 enum {
 	STACK_SIZE = 64 * 1024,
-	WAKES = 1000, /* at most */
+	SAMPLES = 1000, /* at most, of one load */
 };
+
+static double median_of(double *nanoseconds, int count)
+{
+	rounds_sort(nanoseconds, (size_t)count);
+	return nanoseconds[count / 2];
+}
 
 /* ---- a switch ---- */
 
@@ -79,7 +87,7 @@ static _Alignas(64) _Atomic int ball;
 static void *return_balls(void *trips)
 {
 	for (int i = 0; i < *(const int *)trips; i++) {
-		/* Acquire and release: what a hand-over needs. Pairs with: measure_line. */
+		/* Acquire and release: what a hand-over needs. Pairs with: measure_burst. */
 		while (load_acquire(&ball) != 2 * i + 1)
 			;
 		store_release(&ball, 2 * i + 2);
@@ -98,96 +106,120 @@ static pthread_t start_thread(void *(*run)(void *), void *argument)
 	return thread;
 }
 
-static double measure_line(int round_trips, int unused)
+/* Nanoseconds each way of round trips from `first` on. */
+static double measure_burst(int first, int round_trips)
 {
-	(void)unused;
-	uint64_t start_ns = 0;
-	int trips = round_trips + 1; /* in the first one the thread starts */
-	store_release(&ball, 0);
-	pthread_t thread = start_thread(return_balls, &trips);
-	for (int i = 0; i < trips; i++) {
+	uint64_t start_ns = system_monotonic_ns();
+	for (int i = first; i < first + round_trips; i++) {
 		store_release(&ball, 2 * i + 1); /* Pairs with: return_balls. */
 		while (load_acquire(&ball) != 2 * i + 2)
 			; /* Pairs with: return_balls. */
-		if (i == 0)
-			start_ns = system_monotonic_ns();
 	}
-	uint64_t end_ns = system_monotonic_ns();
+	return (double)(system_monotonic_ns() - start_ns) / (2 * round_trips);
+}
+
+static double measure_line(int bursts, int round_trips)
+{
+	double results[SAMPLES];
+	int trips = bursts * round_trips;
+	store_release(&ball, 0);
+	pthread_t thread = start_thread(return_balls, &trips);
+	for (int i = 0; i < bursts; i++)
+		results[i] = measure_burst(i * round_trips, round_trips);
 	pthread_join(thread, NULL);
-	return (double)(end_ns - start_ns);
+	return median_of(results, bursts);
 }
 
 /* ---- waking a thread ---- */
 
-struct sleeper {
-	struct wake wake;
+/* Waits, as a thread with nothing to do does, to be signalled. */
+struct bell {
 	pthread_mutex_t mutex;
-	pthread_cond_t woken;
-	bool is_woken; /* mutex must be held */
-	uint64_t signalled_ns;
+	pthread_cond_t rings;
+	bool is_rung; /* mutex must be held */
 };
 
-static void *signal_sleeper(void *argument)
+#define BELL                                                                           \
+	{                                                                              \
+		PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false             \
+	}
+
+static void bell_wait(struct bell *bell)
 {
-	struct sleeper *sleeper = argument;
-	wake_pause(&sleeper->wake);
-	pthread_mutex_lock(&sleeper->mutex);
-	sleeper->is_woken = true;
-	pthread_mutex_unlock(&sleeper->mutex);
-	pthread_cond_signal(&sleeper->woken);
-	sleeper->signalled_ns = system_monotonic_ns();
+	pthread_mutex_lock(&bell->mutex);
+	while (!bell->is_rung)
+		pthread_cond_wait(&bell->rings, &bell->mutex);
+	bell->is_rung = false;
+	pthread_mutex_unlock(&bell->mutex);
+}
+
+static void bell_ring(struct bell *bell)
+{
+	pthread_mutex_lock(&bell->mutex);
+	bell->is_rung = true;
+	pthread_mutex_unlock(&bell->mutex);
+	pthread_cond_signal(&bell->rings);
+}
+
+/* Two threads: the waker sleeps between the wakes, as a worker with nothing to do does. */
+struct pair {
+	struct bell for_waker, for_sleeper;
+	struct wake wake;
+	int wakes;
+	double signals[SAMPLES]; /* nanoseconds; the waker's, read when it has ended */
+	double latencies[SAMPLES]; /* the sleeper's */
+};
+
+static void *be_waker(void *argument)
+{
+	struct pair *pair = argument;
+	for (int i = 0; i < pair->wakes; i++) {
+		bell_wait(&pair->for_waker);
+		wake_pause(&pair->wake);
+		uint64_t told_ns = pair->wake.told_ns;
+		bell_ring(&pair->for_sleeper);
+		pair->signals[i] = (double)(system_monotonic_ns() - told_ns);
+	}
 	return NULL;
 }
 
-/* One wake; returns what the sleeper saw, and in *signal_ns what the waker did. */
-static double wake_thread(int pause_ns, double *signal_ns)
+static void wake_sleeper(struct pair *pair, int wakes, int pause_ns)
 {
-	struct sleeper sleeper = {
-		.wake = {.pause_ns = (uint64_t)pause_ns},
-		.mutex = PTHREAD_MUTEX_INITIALIZER,
-		.woken = PTHREAD_COND_INITIALIZER,
-	};
-	pthread_t waker = start_thread(signal_sleeper, &sleeper);
-	wake_wait_for_waker(&sleeper.wake);
-	pthread_mutex_lock(&sleeper.mutex);
-	while (!sleeper.is_woken)
-		pthread_cond_wait(&sleeper.woken, &sleeper.mutex);
-	double latency_ns = wake_latency(&sleeper.wake);
-	pthread_mutex_unlock(&sleeper.mutex);
-	pthread_join(waker, NULL);
-	*signal_ns = (double)(sleeper.signalled_ns - sleeper.wake.told_ns);
-	return latency_ns;
-}
-
-static double measure_wakes(int wakes, int pause_ns, bool of_the_waker)
-{
-	double latencies[WAKES];
-	for (int i = 0; i < wakes && i < WAKES; i++) {
-		double signal_ns;
-		latencies[i] = wake_thread(pause_ns, &signal_ns);
-		if (of_the_waker)
-			latencies[i] = signal_ns;
+	*pair = (struct pair){BELL,  BELL, {.pause_ns = (uint64_t)pause_ns},
+			      wakes, {0},  {0}};
+	pthread_t waker = start_thread(be_waker, pair);
+	for (int i = 0; i < wakes; i++) {
+		bell_ring(&pair->for_waker);
+		wake_wait_for_waker(&pair->wake);
+		bell_wait(&pair->for_sleeper);
+		pair->latencies[i] = wake_latency(&pair->wake);
 	}
-	rounds_sort(latencies, (size_t)wakes);
-	return latencies[wakes / 2];
+	pthread_join(waker, NULL);
 }
 
 static double measure_wake(int wakes, int pause_ns)
 {
-	return measure_wakes(wakes, pause_ns, false);
+	struct pair pair;
+	wake_sleeper(&pair, wakes, pause_ns);
+	return median_of(pair.latencies, wakes);
 }
 
 static double measure_signal(int wakes, int pause_ns)
 {
-	return measure_wakes(wakes, pause_ns, true);
+	struct pair pair;
+	wake_sleeper(&pair, wakes, pause_ns);
+	return median_of(pair.signals, wakes);
 }
 
 int main(void)
 {
 	static const struct side_load loads[] = {
-		{"switch", measure_switch}, {"fetch_add", measure_fetch_add},
-		{"cas", measure_cas},       {"line", measure_line},
-		{"wake", measure_wake},     {"signal", measure_signal},
+		{"switch", measure_switch},
+		{"fetch_add", measure_fetch_add},
+		{"cas", measure_cas},
+		{"line", measure_line},
+		{"wake", measure_wake},
+		{"signal", measure_signal},
 		{0},
 	};
 	side_answer("limits", loads);

@@ -32,7 +32,7 @@
 #include "tests/bench/rounds.h"
 
 enum {
-	ROUNDS = 13,      /* odd: the median is one of them */
+	ROUNDS = 11,      /* odd: the median is one of them */
 	WORKERS = 2,      /* at most */
 	PATIENCE = 60000, /* milliseconds for an answer */
 	MEMORY_RUNS = 3,  /* processes; the largest counts */
@@ -169,63 +169,78 @@ static double most_memory(const struct side *side)
 enum limit { SWITCH, LINE, THREAD_WAKE, SIGNAL, FETCH_ADD, CAS, LIMIT_ROWS };
 
 struct question {
-	const char *load; /* as the side understands it; NULL: it is not asked */
+	const char *load; /* as a side understands it */
 	double operations;
 	const char *note;
 };
 
+static const struct question ask_yield = {"yield 1000 100", 1000 * 100,
+					  "a yield among 1,000 fibers"};
+static const struct question ask_spawn = {"spawn_await 10000", 10000, "one at a time"};
+static const struct question ask_batch = {"batch 10000", 10000, "warm batches"};
+static const struct question ask_fork_join = {"fork_join 27", 635621, "fib(27)"};
+static const struct question ask_searching = {"wake 200 2000", 1,
+					      "nothing to do for 2 us"};
+static const struct question ask_asleep = {"wake 60 500000", 1,
+					   "nothing to do for 500 us"};
+
+/* Its tree unfolds in its whole breadth. */
+static const struct question ask_fork_join_boost = {
+	"fork_join 18", 8361, "fib(18), as fib(27) takes gigabytes"};
+
 struct row {
 	const char *name;
-	struct question ask, boost; /* of all sides, but Boost's may differ */
-	double goal;                /* nanoseconds; 0: none */
-	enum limit limit;
+	const struct question *ask;   /* of all sides but Boost's */
+	const struct question *boost; /* NULL: it is not asked */
 	int workers;
-	int turns;                    /* in a round; the last is counted */
+	int turns;   /* in a round; the last is counted */
+	double goal; /* nanoseconds; 0: none */
+	enum limit limit;
 	double rounds[SIDES][ROUNDS]; /* an operation; sorted before they are read */
 };
 
-#define YIELD     {"yield 1000 100", 1000 * 100, "a yield among 1,000 fibers"}
-#define SPAWN     {"spawn_await 10000", 10000, "one at a time"}
-#define BATCH     {"batch 10000", 10000, "warm batches"}
-#define FORK_JOIN {"fork_join 27", 635621, "fib(27)"} /* calls of it */
-#define SEARCHING {"wake 200 2000", 1, "nothing to do for 2 us"}
-#define ASLEEP    {"wake 60 500000", 1, "nothing to do for 500 us"}
-
-/* Its tree unfolds in its whole breadth: fib(27) takes gigabytes. */
-#define FORK_JOIN_BOOST {"fork_join 18", 8361, "fib(18), as fib(27) takes gigabytes"}
-#define NOT_ASKED       {NULL, 0, NULL}
-
 static struct row rows[] = {
-	{"yield_1000", YIELD, YIELD, 12, SWITCH, 1, 4, {{0}}},
-	{"yield_1000_two", YIELD, YIELD, 20, SWITCH, 2, 4, {{0}}},
-	{"spawn_await", SPAWN, SPAWN, 30, SWITCH, 1, 4, {{0}}},
-	{"batch_10000", BATCH, BATCH, 40, SWITCH, 1, 4, {{0}}},
-	{"fork_join", FORK_JOIN, FORK_JOIN_BOOST, 40, SWITCH, 1, 1, {{0}}},
-	{"fork_join_two", FORK_JOIN, FORK_JOIN_BOOST, 25, SWITCH, 2, 1, {{0}}},
-	{"wake_searching", SEARCHING, NOT_ASKED, 0, LINE, 2, 1, {{0}}},
-	{"wake_asleep", ASLEEP, NOT_ASKED, 0, THREAD_WAKE, 2, 1, {{0}}},
+	{"yield_1000", &ask_yield, &ask_yield, 1, 8, 12, SWITCH, {{0}}},
+	{"yield_1000_two", &ask_yield, &ask_yield, 2, 8, 20, SWITCH, {{0}}},
+	{"spawn_await", &ask_spawn, &ask_spawn, 1, 8, 30, SWITCH, {{0}}},
+	{"batch_10000", &ask_batch, &ask_batch, 1, 8, 40, SWITCH, {{0}}},
+	{"fork_join", &ask_fork_join, &ask_fork_join_boost, 1, 1, 40, SWITCH, {{0}}},
+	{"fork_join_two",
+	 &ask_fork_join,
+	 &ask_fork_join_boost,
+	 2,
+	 1,
+	 25,
+	 SWITCH,
+	 {{0}}},
+	{"wake_searching", &ask_searching, NULL, 2, 1, 0, LINE, {{0}}},
+	{"wake_asleep", &ask_asleep, NULL, 2, 1, 0, THREAD_WAKE, {{0}}},
+};
+
+static const struct question ask_limits[LIMIT_ROWS] = {
+	[SWITCH] = {"switch 10000", 20000, "a bare switch between two stacks"},
+	[LINE] = {"line 200 100", 1, "a cache line to a thread that spins"},
+	[THREAD_WAKE] = {"wake 60 500000", 1,
+			 "a condition, to a thread asleep for 500 us"},
+	[SIGNAL] = {"signal 60 500000", 1, "the same, for the waker"},
+	[FETCH_ADD] = {"fetch_add 100000", 100000, "a word of one's own"},
+	[CAS] = {"cas 100000", 100000, "the same"},
 };
 
 static struct row limits[LIMIT_ROWS] = {
-	[SWITCH] = {.name = "limit_switch",
-		    .ask = {"switch 10000", 20000, "a bare switch between two stacks"}},
-	[LINE] = {.name = "limit_line",
-		  .ask = {"line 10000", 20000, "a cache line to a thread that spins"}},
-	[THREAD_WAKE] = {.name = "limit_thread_wake",
-			 .ask = {"wake 60 500000", 1,
-				 "a condition, to a thread asleep for 500 us"}},
-	[SIGNAL] = {.name = "limit_thread_signal",
-		    .ask = {"signal 60 500000", 1, "the same, for the waker"}},
-	[FETCH_ADD] = {.name = "limit_fetch_add",
-		       .ask = {"fetch_add 100000", 100000, "a word of one's own"}},
-	[CAS] = {.name = "limit_cas", .ask = {"cas 100000", 100000, "the same"}},
+	[SWITCH] = {.name = "limit_switch", .ask = &ask_limits[SWITCH]},
+	[LINE] = {.name = "limit_line", .ask = &ask_limits[LINE]},
+	[THREAD_WAKE] = {.name = "limit_thread_wake", .ask = &ask_limits[THREAD_WAKE]},
+	[SIGNAL] = {.name = "limit_thread_signal", .ask = &ask_limits[SIGNAL]},
+	[FETCH_ADD] = {.name = "limit_fetch_add", .ask = &ask_limits[FETCH_ADD]},
+	[CAS] = {.name = "limit_cas", .ask = &ask_limits[CAS]},
 };
 
 enum { ROWS = sizeof rows / sizeof rows[0] };
 
 static const struct question *question_for(const struct row *row, int kind)
 {
-	return kind == BOOST ? &row->boost : &row->ask;
+	return kind == BOOST ? row->boost : row->ask;
 }
 
 static void measure(struct row *row, int kind, int workers, int turns, int round)
@@ -233,7 +248,7 @@ static void measure(struct row *row, int kind, int workers, int turns, int round
 	const struct side *side = &sides[kind][workers - 1];
 	const struct question *question = question_for(row, kind);
 	double nanoseconds = 0;
-	if (!side->process || !question->load)
+	if (!side->process || !question)
 		return;
 	for (int turn = 0; turn < turns; turn++)
 		nanoseconds = ask(side, question->load);
@@ -290,7 +305,7 @@ static void print_row(const struct row *row, int kind)
 {
 	const struct side *side = &sides[kind][row->workers - 1];
 	double medians[SIDES], goal = kind == WEFT ? row->goal : 0;
-	if (!question_for(row, kind)->load)
+	if (!question_for(row, kind))
 		return;
 	if (!side->process) {
 		print_missing(row, kind, "");
@@ -312,7 +327,8 @@ static void print_row(const struct row *row, int kind)
 
 static void print_rows(void)
 {
-	puts("name\tnanoseconds\tgoal\tratio_to_goal\tratio_to_limit\tratio_to_peer\tnote");
+	puts("name\tnanoseconds\tgoal\tratio_to_goal\tratio_to_limit\tratio_to_"
+	     "peer\tnote");
 	for (int i = 0; i < ROWS; i++)
 		for (int kind = WEFT; kind <= TOKIO; kind++)
 			print_row(&rows[i], kind);
@@ -322,7 +338,7 @@ static void print_limits(void)
 {
 	for (int i = 0; i < LIMIT_ROWS; i++)
 		printf("%s\t%.2f\t-\t-\t-\t-\t%s\n", limits[i].name,
-		       median(&limits[i], LIMITS), limits[i].ask.note);
+		       median(&limits[i], LIMITS), limits[i].ask->note);
 }
 
 /* ---- memory ---- */
@@ -361,8 +377,9 @@ static void print_memory(const struct row *row)
 				   kind == WEFT && bytes[kind] > 0 ? MEMORY_GOAL : 0);
 		printf("\t-");
 		rounds_print_ratio(bytes[kind], bytes[kind] > 0 ? best_peer(bytes) : 0);
-		printf("\t%s; %s; %.1f MiB at most, all of the process", side_names[kind],
-		       question_for(row, kind)->note, bytes[kind] / MEBIBYTE);
+		printf("\t%s; %s; %.1f MiB at most, all of the process",
+		       side_names[kind], question_for(row, kind)->note,
+		       bytes[kind] / MEBIBYTE);
 		puts(kind == WEFT ? "; goal 10" : "");
 	}
 }
@@ -383,7 +400,8 @@ static void stop_side(struct side *side, int kind, int workers)
 int main(int count, char **arguments)
 {
 	program = count > 0 ? arguments[0] : "";
-	signal(SIGPIPE, SIG_IGN); /* a side that ended is noticed when it does not answer */
+	signal(SIGPIPE,
+	       SIG_IGN); /* a side that ended is noticed when it does not answer */
 	each_side(start);
 	for (int round = 0; round < ROUNDS; round++)
 		measure_all(round);
@@ -395,7 +413,7 @@ int main(int count, char **arguments)
 	fflush(stdout);
 	each_side(stop_side);
 	for (int i = 0; i < ROWS; i++)
-		if (strncmp(rows[i].ask.load, "fork_join", 9) == 0)
+		if (rows[i].ask == &ask_fork_join)
 			print_memory(&rows[i]);
 	print_limits();
 	return 0;

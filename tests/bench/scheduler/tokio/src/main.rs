@@ -111,7 +111,10 @@ impl Side {
             1 => Builder::new_current_thread().build(),
             _ => Builder::new_multi_thread().worker_threads(workers).build(),
         };
-        Side { runtime: runtime.unwrap(), several: workers > 1 }
+        Side {
+            runtime: runtime.unwrap(),
+            several: workers > 1,
+        }
     }
 
     fn time(&self, load: impl Future<Output = ()> + Send + 'static) -> Duration {
@@ -137,7 +140,10 @@ impl Side {
 }
 
 fn main() {
-    let workers = std::env::args().nth(1).and_then(|text| text.parse().ok()).unwrap_or(1);
+    let workers = std::env::args()
+        .nth(1)
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(1);
     let side = Side::new(workers);
     println!("Tokio {}", env!("TOKIO_VERSION"));
     for line in std::io::stdin().lock().lines() {
