@@ -10,7 +10,6 @@
 #include <boost/fiber/algo/work_stealing.hpp>
 #include <boost/fiber/all.hpp>
 #include <boost/version.hpp>
-#include <chrono>
 #include <condition_variable>
 #include <mutex>
 #include <string>
@@ -90,12 +89,12 @@ template <typename Load> double measure(Load load)
 {
 	if (helper)
 		helper->begin_load();
-	auto start = std::chrono::steady_clock::now();
+	double start_ns = side_now_ns();
 	load();
-	auto end = std::chrono::steady_clock::now();
+	double end_ns = side_now_ns();
 	if (helper)
 		helper->end_load();
-	return std::chrono::duration<double, std::nano>(end - start).count();
+	return end_ns - start_ns;
 }
 
 double measure_spawn_await(int fibers, int)
@@ -131,7 +130,9 @@ const side_load loads[] = {
 int main(int count, char **arguments)
 {
 	Helper second;
-	if (count == 2 && std::atoi(arguments[1]) == 2) {
+	int workers = count == 2 ? std::atoi(arguments[1]) : 1;
+	side_begin(workers);
+	if (workers == 2) {
 		boost_share_stacks();
 		helper = &second;
 		helper->start();

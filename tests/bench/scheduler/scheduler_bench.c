@@ -10,7 +10,8 @@
  *   wake_asleep        the same after 500 us
  *   fork_join_memory   the most memory that a process had which does nothing but one fork_join
  *
- * A row of two workers ends in _two; its nanoseconds are of the clock on the wall too.
+ * A row of two workers ends in _two; its nanoseconds are of the clock on the wall, where rows of
+ * one worker are of the processor.
  *
  * Each side is a program of its own, see side.h, that stays while all are measured and waits
  * without work while another is. In a round each side runs each load, one after the other,
@@ -361,28 +362,36 @@ static double measure_memory(const struct row *row, int kind)
 	return most;
 }
 
+static void print_memory_row(const struct row *row, int kind, const double *bytes)
+{
+	double goal = kind == WEFT && bytes[kind] > 0 ? MEMORY_GOAL : 0;
+	if (!is_installed(kind)) {
+		print_missing(row, kind, "_memory");
+		return;
+	}
+	print_name(row, kind, "_memory");
+	printf("\t-\t-");
+	rounds_print_ratio(bytes[kind], goal);
+	printf("\t-");
+	rounds_print_ratio(bytes[kind], bytes[kind] > 0 ? best_peer(bytes) : 0);
+	printf("\t%s; %s; %.1f MiB at most, all of the process",
+	       sides[kind][row->workers - 1].what, question_for(row, kind)->note,
+	       bytes[kind] / MEBIBYTE);
+	if (goal > 0)
+		printf(", goal %g", goal / MEBIBYTE);
+	putchar('\n');
+}
+
 static void print_memory(const struct row *row)
 {
 	double bytes[SIDES] = {0};
 	for (int kind = WEFT; kind <= TOKIO; kind++)
 		bytes[kind] = measure_memory(row, kind);
-	for (int kind = WEFT; kind <= TOKIO; kind++) {
-		if (!is_installed(kind)) {
-			print_missing(row, kind, "_memory");
-			continue;
-		}
-		print_name(row, kind, "_memory");
-		printf("\t-\t-");
-		rounds_print_ratio(bytes[kind],
-				   kind == WEFT && bytes[kind] > 0 ? MEMORY_GOAL : 0);
-		printf("\t-");
-		rounds_print_ratio(bytes[kind], bytes[kind] > 0 ? best_peer(bytes) : 0);
-		printf("\t%s; %s; %.1f MiB at most, all of the process",
-		       side_names[kind], question_for(row, kind)->note,
-		       bytes[kind] / MEBIBYTE);
-		puts(kind == WEFT ? "; goal 10" : "");
-	}
+	for (int kind = WEFT; kind <= TOKIO; kind++)
+		print_memory_row(row, kind, bytes);
 }
+
+/* ---- what is run ---- */
 
 static void each_side(void (*what)(struct side *side, int kind, int workers))
 {

@@ -8,13 +8,33 @@
  *   spawn_await FIBERS    batch FIBERS     yield FIBERS YIELDS     fork_join N
  *   wake WAKES PAUSE_NS
  *
- * and those of limits_side.c. The sides in Go and Rust keep to the same. */
+ * and those of limits_side.c. Where one worker runs, time is the processor's for the whole
+ * process: a load of milliseconds that is put aside for another program takes several, and a long
+ * one is put aside more often than a short one. Two workers are measured by the clock on the
+ * wall, as one that waits for the other counts; so are wakes. Their rows want a machine that
+ * does nothing else. The sides in Go and Rust keep to the same. */
 #ifndef WEFT_BENCH_SCHEDULER_SIDE_H
 #define WEFT_BENCH_SCHEDULER_SIDE_H
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+
+/* Which time counts; set once by side_begin. */
+static clockid_t side_clock;
+
+static inline void side_begin(int workers)
+{
+	side_clock = workers == 1 ? CLOCK_PROCESS_CPUTIME_ID : CLOCK_MONOTONIC;
+}
+
+static inline double side_now_ns(void)
+{
+	struct timespec now;
+	clock_gettime(side_clock, &now);
+	return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
+}
 
 struct side_load {
 	const char *name;

@@ -2,7 +2,6 @@
  * measures whatever scheduler is behind it. */
 #include "weft.h"
 
-#include "base/system.h"
 #include "side.h"
 #include "tests/bench/rounds.h"
 #include "tests/bench/weft_loads.h"
@@ -27,34 +26,34 @@ static void at_most(int number, int most)
 static double measure_spawn_await(int fibers, int unused)
 {
 	(void)unused;
-	uint64_t start_ns = system_monotonic_ns();
+	double start_ns = side_now_ns();
 	load_spawn_await(io, fibers);
-	return (double)(system_monotonic_ns() - start_ns);
+	return side_now_ns() - start_ns;
 }
 
 static double measure_batch(int fibers, int unused)
 {
 	(void)unused;
 	at_most(fibers, FIBERS);
-	uint64_t start_ns = system_monotonic_ns();
+	double start_ns = side_now_ns();
 	load_batch(io, futures, fibers);
-	return (double)(system_monotonic_ns() - start_ns);
+	return side_now_ns() - start_ns;
 }
 
 static double measure_yield(int fibers, int yields)
 {
 	at_most(fibers, FIBERS);
-	uint64_t start_ns = system_monotonic_ns();
+	double start_ns = side_now_ns();
 	load_yield(io, futures, fibers, yields);
-	return (double)(system_monotonic_ns() - start_ns);
+	return side_now_ns() - start_ns;
 }
 
 static double measure_fork_join(int n, int unused)
 {
 	(void)unused;
-	uint64_t start_ns = system_monotonic_ns();
+	double start_ns = side_now_ns();
 	long result = load_fork_join(io, n);
-	uint64_t end_ns = system_monotonic_ns();
+	double end_ns = side_now_ns();
 	long before = 0, number = 1;
 	for (int i = 1; i < n; i++) {
 		long next = before + number;
@@ -65,7 +64,7 @@ static double measure_fork_join(int n, int unused)
 		fprintf(stderr, "weft_side: fib(%d) is not %ld\n", n, result);
 		exit(1);
 	}
-	return (double)(end_ns - start_ns);
+	return end_ns - start_ns;
 }
 
 /* ---- wakes: the end of a child that another worker runs wakes the main fiber ---- */
@@ -106,8 +105,9 @@ int main(int count, char **arguments)
 		{"wake", measure_wake},
 		{0},
 	};
+	int workers = count == 2 ? atoi(arguments[1]) : 1;
 	struct weft_options options = {
-		.workers = count == 2 ? (uint32_t)atoi(arguments[1]) : 0,
+		.workers = (uint32_t)workers,
 		.trace_path = "", /* untraced, whatever the environment says */
 	};
 	int error = weft_init(&io, &options);
@@ -115,6 +115,7 @@ int main(int count, char **arguments)
 		fprintf(stderr, "weft_side: %s\n", weft_strerror(error));
 		return 1;
 	}
+	side_begin(workers);
 	side_answer("Weft", loads);
 	return weft_deinit(io);
 }
