@@ -33,7 +33,7 @@
 #include "tests/bench/rounds.h"
 
 enum {
-	ROUNDS = 11,      /* odd: the median is one of them */
+	ROUNDS = 9,       /* odd: the median is one of them */
 	WORKERS = 2,      /* at most */
 	PATIENCE = 60000, /* milliseconds for an answer */
 	MEMORY_RUNS = 3,  /* processes; the largest counts */
