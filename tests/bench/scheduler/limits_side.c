@@ -7,13 +7,15 @@
  *                           does not count
  *   wake WAKES PAUSE_NS     from a thread that signals a condition to the one that returns from
  *                           waiting for it; the median, as all sides answer
- *   signal WAKES PAUSE_NS   the same wakes, but what the signal takes the thread that sends it */
+ *   signal WAKES PAUSE_NS   the same wakes, but the processor's time that the signal takes the
+ *                           thread that sends it */
 #include <pthread.h>
 #include <stdbool.h>
 
 #include "context/context.h"
 #include "side.h"
 #include "tests/bench/rounds.h"
+#include "tests/bench/trace/cpu_time.h"
 #include "wake.h"
 
 enum {
@@ -166,8 +168,8 @@ struct pair {
 	struct bell for_waker, for_sleeper;
 	struct wake wake;
 	int wakes;
-	double signals[SAMPLES]; /* nanoseconds; the waker's, read when it has ended */
-	double latencies[SAMPLES]; /* the sleeper's */
+	bool of_the_waker;       /* its times are asked for, not the sleeper's */
+	double samples[SAMPLES]; /* nanoseconds; the waker's when it has ended */
 };
 
 static void *be_waker(void *argument)
@@ -176,39 +178,43 @@ static void *be_waker(void *argument)
 	for (int i = 0; i < pair->wakes; i++) {
 		bell_wait(&pair->for_waker);
 		wake_pause(&pair->wake);
-		uint64_t told_ns = pair->wake.told_ns;
+		uint64_t start_ns = pair->of_the_waker ? cpu_time_ns() : 0;
 		bell_ring(&pair->for_sleeper);
-		pair->signals[i] = (double)(system_monotonic_ns() - told_ns);
+		if (pair->of_the_waker)
+			pair->samples[i] = (double)(cpu_time_ns() - start_ns);
 	}
 	return NULL;
 }
 
-static void wake_sleeper(struct pair *pair, int wakes, int pause_ns)
+static double measure_wakes(int wakes, int pause_ns, bool of_the_waker)
 {
-	*pair = (struct pair){BELL,  BELL, {.pause_ns = (uint64_t)pause_ns},
-			      wakes, {0},  {0}};
-	pthread_t waker = start_thread(be_waker, pair);
+	struct pair pair = {
+		.for_waker = BELL,
+		.for_sleeper = BELL,
+		.wake = {.pause_ns = (uint64_t)pause_ns},
+		.wakes = wakes,
+		.of_the_waker = of_the_waker,
+	};
+	pthread_t waker = start_thread(be_waker, &pair);
 	for (int i = 0; i < wakes; i++) {
-		bell_ring(&pair->for_waker);
-		wake_wait_for_waker(&pair->wake);
-		bell_wait(&pair->for_sleeper);
-		pair->latencies[i] = wake_latency(&pair->wake);
+		bell_ring(&pair.for_waker);
+		wake_wait_for_waker(&pair.wake);
+		bell_wait(&pair.for_sleeper);
+		if (!of_the_waker)
+			pair.samples[i] = wake_latency(&pair.wake);
 	}
 	pthread_join(waker, NULL);
+	return median_of(pair.samples, wakes);
 }
 
 static double measure_wake(int wakes, int pause_ns)
 {
-	struct pair pair;
-	wake_sleeper(&pair, wakes, pause_ns);
-	return median_of(pair.latencies, wakes);
+	return measure_wakes(wakes, pause_ns, false);
 }
 
 static double measure_signal(int wakes, int pause_ns)
 {
-	struct pair pair;
-	wake_sleeper(&pair, wakes, pause_ns);
-	return median_of(pair.signals, wakes);
+	return measure_wakes(wakes, pause_ns, true);
 }
 
 int main(void)
