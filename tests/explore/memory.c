@@ -50,6 +50,11 @@ void memory_reset(bool weak_memory, int stale_reads, int spurious)
 	spurious_most = spurious;
 }
 
+bool memory_is_weak(void)
+{
+	return weak;
+}
+
 /* ---- knowledge ---- */
 
 static void view_join(uint8_t *into, const uint8_t *from)

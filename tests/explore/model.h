@@ -36,7 +36,7 @@ enum operation_kind {
 	OPERATION_EXCHANGE,
 	OPERATION_CHANGE, /* fetch_add and its like */
 	OPERATION_COMPARE,
-	OPERATION_FENCE, /* seq_cst; the others take no turn */
+	OPERATION_FENCE, /* seq_cst in weak memory; the others take no turn */
 	OPERATION_WAIT,
 	OPERATION_REST,
 	OPERATION_POST,
@@ -93,6 +93,7 @@ void threads_announce(const struct operation *operation);
 /* ---- memory.c ---- */
 
 void memory_reset(bool weak, int stale_reads, int spurious);
+bool memory_is_weak(void);
 /* The location of an atomic word, from its first use on. */
 int memory_location(void *place, int size);
 uint64_t memory_newest(int location);

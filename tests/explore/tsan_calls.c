@@ -212,13 +212,15 @@ void __tsan_atomic_thread_fence(int order)
 {
 	if (thread_running == NO_THREAD)
 		return;
-	if (order == memory_order_seq_cst)
+	/* In strong memory a fence changes nothing that another thread could see. */
+	bool takes_turn = order == memory_order_seq_cst && memory_is_weak();
+	if (takes_turn)
 		threads_announce(&(struct operation){.kind = OPERATION_FENCE,
 						     .location = NO_LOCATION,
 						     .order = order,
 						     .sequential = true});
 	memory_fence(order);
-	if (order == memory_order_seq_cst)
+	if (takes_turn)
 		print_operation(0, "");
 }
 
