@@ -83,21 +83,30 @@ build_explorer() {
 		object=$out/$(basename "$source").o
 		# shellcheck disable=SC2086 # flags are several words
 		$CC $flags -O2 -Isrc -I. -c "$source" -o "$object"
-		objects="$objects $object"
+		[ "$source" = "$here/main.c" ] || objects="$objects $object"
 	done
 }
 
-# link SOURCE ROOT OUTPUT: SOURCE, watched, with the headers under ROOT/src.
+# link SOURCE ROOT OUTPUT OBJECT...: SOURCE, watched, with the headers under ROOT/src.
 link() {
+	link_output=$3
 	# shellcheck disable=SC2086
-	$CC $flags $watched -I"$2/src" -I. -MMD -MF "$3.d" -c "$1" -o "$3.o" &&
-		$CC "$3.o" $objects -o "$3"
+	$CC $flags $watched -I"$2/src" -I. -MMD -MF "$3.d" -c "$1" -o "$3.o" || return 1
+	shift 3
+	# shellcheck disable=SC2086
+	$CC "$link_output.o" $objects "$@" -o "$link_output"
+}
+
+# link_harness PROTOCOL ROOT OUTPUT
+link_harness() {
+	link "$here/harness_$1.c" "$2" "$3" "$out/main.c.o"
 }
 
 # The compiler has read the protocol in src/, byte for byte, and nowhere else.
 is_as_it_is() {
-	tr -s ' \\' '\n\n' <"$out/$1.d" | grep -F "$(protocol_file "$1")" >"$out/$1.read"
-	test "$(cat "$out/$1.read")" = "./src/$(protocol_file "$1")"
+	tr -s ' \\' '\n\n' <"$out/$1.d" | sed 's/^\.\///' |
+		grep -F "$(protocol_file "$1")" >"$out/$1.read"
+	test "$(cat "$out/$1.read")" = "src/$(protocol_file "$1")"
 }
 
 build_bug() {
@@ -105,7 +114,7 @@ build_bug() {
 	mkdir -p "$out/bugs/$2"
 	cp -R src "$out/bugs/$2/"
 	apply_patch "$here/bugs/$2.patch" "$out/bugs/$2" &&
-		link "$here/harness_$1.c" "$out/bugs/$2" "$out/bugs/$2/explore"
+		link_harness "$1" "$out/bugs/$2" "$out/bugs/$2/explore"
 }
 
 # ---- rows ----
@@ -141,7 +150,7 @@ search() {
 # ---- protocols and their bugs ----
 
 explore_protocol() {
-	link "$here/harness_$1.c" . "$out/$1"
+	link_harness "$1" . "$out/$1"
 	if is_as_it_is "$1"; then
 		tell 0 "$1" "src/$(protocol_file "$1")" "as is" - -
 	else

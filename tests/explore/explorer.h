@@ -119,10 +119,10 @@ void explore_post(struct explore_semaphore *semaphore);
 /* 0 to count - 1, each in an execution of its own. */
 int explore_choose(int count);
 
-/* ---- in a thread or in `final` ---- */
+/* ---- in a thread, in `setup` or in `final` ---- */
 
-/* Ends the execution as a bug. From a thread, it does not return. */
-void explore_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* Ends the execution as a bug. Does not return. */
+void explore_fail(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
 
 #define explore_check(holds)                                                           \
 	((holds) ? (void)0                                                             \

@@ -505,7 +505,7 @@ static const struct {
 	{{"a weak compare that fails for nothing", compare_setup, NULL},
 	 WEAK_FORM_IS_KNOWN ? "tests/" : NULL},
 	{{"a claim by two", claim_setup, claim_final}, "tests/"},
-	{{"a loop without an end", spin_setup, NULL}, "more than 4000 choices"},
+	{{"a loop without an end", spin_setup, NULL}, "more choices than"},
 };
 
 static void test_twin(const struct explore_harness *harness, const char *rejected,

@@ -124,6 +124,8 @@ void races_access(const void *place, size_t size, bool writes);
 int search_choose(int count);
 /* Ends the execution, and the search. */
 void search_fail(const char *text);
+/* After that, out of setup or final. Does not return. */
+_Noreturn void search_leave_harness(void);
 
 /* ---- print.c ---- */
 

@@ -3,6 +3,7 @@
  * The path is the list of choices that the current execution makes. To go on to the next one is to
  * find the last choice with something left to try, to change that one, and to forget those after
  * it; the execution then makes the same choices again up to there. Nothing is saved but the path. */
+#include <setjmp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 
 enum { OUTCOMES = 4096, PROGRESS_EVERY = 2048 };
 static const double PROGRESS_SECONDS = 0.5;
+static const char endless[] = "more choices than EXPLORER_STEPS: it does not end";
 
 static const struct explore_harness *harness;
 static int harness_threads, harness_operations;
@@ -29,6 +31,7 @@ static bool stopped;
 static uint8_t asleep;
 static int last_thread, preemptions;
 static uint64_t random_state, random_at_start;
+static jmp_buf out_of_harness; /* where setup and final were called */
 
 /* ---- what an execution asks for ---- */
 
@@ -47,13 +50,16 @@ void search_fail(const char *text)
 	stopped = true;
 }
 
+_Noreturn void search_leave_harness(void)
+{
+	longjmp(out_of_harness, 1);
+}
+
 /* The next choice of the path, one that is known or a new one; NULL: there are too many. */
 static struct choice *choice_next(bool *is_new)
 {
-	if (position == EXPLORER_STEPS) {
-		explore_fail("more than %d choices: it does not end", EXPLORER_STEPS);
+	if (position == EXPLORER_STEPS)
 		return NULL;
-	}
 	*is_new = position == length;
 	if (*is_new) {
 		memset(&path[position], 0, sizeof path[position]);
@@ -67,7 +73,7 @@ static int make_way(int count)
 	bool is_new;
 	struct choice *choice = choice_next(&is_new);
 	if (!choice)
-		return 0; /* setup or final failed; a thread does not get here */
+		explore_fail("%s", endless);
 	if (is_new) {
 		choice->is_way = true;
 		choice->ways = (uint8_t)count;
@@ -121,7 +127,7 @@ static bool is_in(uint8_t set, int thread)
 static int pick_at_random(uint8_t may_run)
 {
 	if (position++ == EXPLORER_STEPS) {
-		explore_fail("more than %d turns: it does not end", EXPLORER_STEPS);
+		search_fail(endless);
 		return NO_THREAD;
 	}
 	int thread;
@@ -196,8 +202,10 @@ static int pick(uint8_t may_run)
 	if (bounds.seed)
 		return pick_at_random(may_run);
 	struct choice *choice = choice_next(&is_new);
-	if (!choice)
+	if (!choice) {
+		search_fail(endless);
 		return NO_THREAD;
+	}
 	if (is_new && !choice_begin(choice, may_run)) {
 		result.redundant++;
 		length--;
@@ -222,7 +230,7 @@ static void check_rest(void)
 			stuck++;
 		}
 	if (stuck)
-		explore_fail("%s", text);
+		search_fail(text);
 }
 
 static void execution_begin(void)
@@ -237,7 +245,8 @@ static void execution_begin(void)
 	preemptions = 0;
 	last_thread = NO_THREAD;
 	random_at_start = random_state;
-	harness->setup(harness_threads, harness_operations);
+	if (setjmp(out_of_harness) == 0)
+		harness->setup(harness_threads, harness_operations);
 	for (int i = 0; i < thread_count && !stopped; i++)
 		threads_run(i); /* up to its first operation */
 }
@@ -245,7 +254,7 @@ static void execution_begin(void)
 static void execution_end(void)
 {
 	check_rest();
-	if (!stopped && harness->final)
+	if (!stopped && harness->final && setjmp(out_of_harness) == 0)
 		harness->final();
 	result.executions++;
 }

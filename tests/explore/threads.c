@@ -118,6 +118,7 @@ void explore_fail(const char *format, ...)
 	search_fail(text);
 	if (thread_running != NO_THREAD)
 		leave_for_search();
+	search_leave_harness();
 }
 
 /* ---- semaphores ---- */
