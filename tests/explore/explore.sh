@@ -47,16 +47,16 @@ small() {
 	echo threads=3 operations=2 weak=1 seed=1 executions=10000
 }
 
-# For a bug, from the cheapest on.
+# For a bug, what finds most at little cost first.
 ladder() {
 	echo threads=2 operations=1
-	echo threads=2 operations=2 executions=50000
-	echo threads=2 operations=1 weak=1 executions=50000
-	echo threads=3 operations=1 executions=50000
+	echo threads=2 operations=2 executions=20000
+	echo threads=3 operations=2 seed=1 executions=20000
+	echo threads=3 operations=2 weak=1 seed=1 executions=50000
+	echo threads=2 operations=4 weak=1 seed=1 executions=50000
+	echo threads=2 operations=1 weak=1 executions=100000
 	echo threads=2 operations=2 weak=1 executions=200000
 	echo threads=3 operations=1 weak=1 executions=200000
-	echo threads=2 operations=3 weak=1 executions=200000
-	echo threads=3 operations=2 weak=1 seed=1 executions=200000
 }
 
 # label BOUNDS: "2x2 strong", "3x2 weak, random".

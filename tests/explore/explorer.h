@@ -66,9 +66,9 @@ enum reduction { REDUCE_NOTHING, REDUCE_SLEEP, REDUCE_PARTIAL_ORDER };
 struct explore_bounds {
 	enum reduction reduction;
 	bool weak;
-	int preemptions;     /* most of them in an execution; only with REDUCE_NOTHING */
-	int stale_reads;     /* most loads of an execution that read an older store */
-	int spurious;        /* most failures of a weak CAS without a reason, for a thread */
+	int preemptions; /* most of them in an execution; only with REDUCE_NOTHING */
+	int stale_reads; /* most loads of an execution that read an older store */
+	int spurious; /* most failures of a weak CAS without a reason, for a thread */
 	uint64_t executions; /* stop after so many; 0: none */
 	uint64_t seed;       /* not 0: random walks, until `executions` are done */
 };
@@ -122,11 +122,13 @@ int explore_choose(int count);
 /* ---- in a thread, in `setup` or in `final` ---- */
 
 /* Ends the execution as a bug. Does not return. */
-void explore_fail(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
+void explore_fail(const char *format, ...)
+	__attribute__((format(printf, 1, 2), noreturn));
 
 #define explore_check(holds)                                                           \
 	((holds) ? (void)0                                                             \
-		 : explore_fail("%s:%d: this must hold: %s", __FILE__, __LINE__, #holds))
+		 : explore_fail("%s:%d: this must hold: %s", __FILE__, __LINE__,       \
+				#holds))
 
 /* Notes what came out of an execution; how many differ is in the result. */
 void explore_outcome(uint64_t outcome);

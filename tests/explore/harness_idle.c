@@ -135,7 +135,8 @@ static void setup_worker(int index, bool asleep)
 	workers[index] = (struct worker){.index = (uint32_t)index,
 					 .self_wakes = worker_count == 2};
 	if (asleep)
-		store_relaxed(&idle.word, load_relaxed(&idle.word) | IDLE_ASLEEP(index));
+		store_relaxed(&idle.word,
+			      load_relaxed(&idle.word) | IDLE_ASLEEP(index));
 	explore_thread(asleep ? sleeping_worker : idle_worker, index);
 }
 

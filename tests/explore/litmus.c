@@ -211,16 +211,42 @@ static void verdict(bool holds, const char *name, const char *how, const char *s
 #define SC  memory_order_seq_cst
 
 #define SB(store, load)                                                                \
-	{{{{STORE, 0, store, 1}, {LOAD, 1, load, 0}},                                  \
-	  {{STORE, 1, store, 1}, {LOAD, 0, load, 0}}}}
+	{                                                                              \
+		{                                                                      \
+			{{STORE, 0, store, 1}, {LOAD, 1, load, 0}},                    \
+			{                                                              \
+				{STORE, 1, store, 1},                                  \
+				{                                                      \
+					LOAD, 0, load, 0                               \
+				}                                                      \
+			}                                                              \
+		}                                                                      \
+	}
 #define MP(store, load)                                                                \
-	{{{{STORE, 0, RLX, 1}, {STORE, 1, store, 1}},                                  \
-	  {{LOAD, 1, load, 0}, {LOAD, 0, RLX, 0}}}}
+	{                                                                              \
+		{                                                                      \
+			{{STORE, 0, RLX, 1}, {STORE, 1, store, 1}},                    \
+			{                                                              \
+				{LOAD, 1, load, 0},                                    \
+				{                                                      \
+					LOAD, 0, RLX, 0                                \
+				}                                                      \
+			}                                                              \
+		}                                                                      \
+	}
 #define IRIW(store, load)                                                              \
-	{{{{STORE, 0, store, 1}},                                                      \
-	  {{STORE, 1, store, 1}},                                                      \
-	  {{LOAD, 0, load, 0}, {LOAD, 1, load, 0}},                                    \
-	  {{LOAD, 1, load, 0}, {LOAD, 0, load, 0}}}}
+	{                                                                              \
+		{                                                                      \
+			{{STORE, 0, store, 1}}, {{STORE, 1, store, 1}},                \
+				{{LOAD, 0, load, 0}, {LOAD, 1, load, 0}},              \
+			{                                                              \
+				{LOAD, 1, load, 0},                                    \
+				{                                                      \
+					LOAD, 0, load, 0                               \
+				}                                                      \
+			}                                                              \
+		}                                                                      \
+	}
 
 static const struct shape {
 	const char *name;
@@ -335,8 +361,8 @@ static void test_random(bool weak)
 			 results[0].digest == results[1].digest &&
 			 results[0].digest == results[2].digest;
 	}
-	snprintf(said, sizeof said, "%d of %d agree; %llu, %llu, %llu executions", agree,
-		 RANDOM_PROGRAMS, (unsigned long long)executions[0],
+	snprintf(said, sizeof said, "%d of %d agree; %llu, %llu, %llu executions",
+		 agree, RANDOM_PROGRAMS, (unsigned long long)executions[0],
 		 (unsigned long long)executions[1], (unsigned long long)executions[2]);
 	verdict(agree == RANDOM_PROGRAMS, "random programs",
 		weak ? "weak memory" : "strong memory", said);
@@ -522,9 +548,9 @@ static void test_twin(const struct explore_harness *harness, const char *rejecte
 		struct explore_result result = explore(harness, 0, 0, &bounds, NULL);
 		snprintf(how, sizeof how, "%s, %s", sound ? "sound" : "unsound",
 			 ways[i]);
-		verdict(sound || !rejected ?
-				result.complete && !result.failed :
-				strncmp(result.failure, rejected, strlen(rejected)) == 0,
+		verdict(sound || !rejected ? result.complete && !result.failed
+					   : strncmp(result.failure, rejected,
+						     strlen(rejected)) == 0,
 			harness->name, how, result.failure);
 	}
 }

@@ -97,7 +97,8 @@ static void read_settings(struct settings *settings, int count, char **words)
 {
 	for (int i = 1; i < count; i++)
 		if (!read_setting(settings, words[i])) {
-			fprintf(stderr, "%s: what is \"%s\"? Settings are NAME=NUMBER.\n",
+			fprintf(stderr,
+				"%s: what is \"%s\"? Settings are NAME=NUMBER.\n",
 				words[0], words[i]);
 			exit(2);
 		}
@@ -140,25 +141,24 @@ static void print_failure(const struct settings *settings)
 
 int main(int count, char **words)
 {
-	struct settings settings = {
-		.threads = 2,
-		.operations = 2,
-		.bounds = {.reduction = REDUCE_PARTIAL_ORDER,
-			   .preemptions = EXPLORE_UNBOUNDED,
-			   .stale_reads = EXPLORE_UNBOUNDED}};
+	struct settings settings = {.threads = 2,
+				    .operations = 2,
+				    .bounds = {.reduction = REDUCE_PARTIAL_ORDER,
+					       .preemptions = EXPLORE_UNBOUNDED,
+					       .stale_reads = EXPLORE_UNBOUNDED}};
 	read_settings(&settings, count, words);
 	base_set_fatal_hook(assertion_failed);
 	on_terminal = isatty(STDERR_FILENO);
 	shown = &settings;
-	struct explore_result result = explore(&harness, settings.threads,
-					       settings.operations, &settings.bounds,
-					       show_progress);
+	struct explore_result result =
+		explore(&harness, settings.threads, settings.operations,
+			&settings.bounds, show_progress);
 	if (on_terminal)
 		fprintf(stderr, "\r\033[K");
 	printf("%s %llu %llu %.2f %s\n",
-	       result.failed   ? "bug" :
-	       result.complete ? "all" :
-				 "some",
+	       result.failed     ? "bug"
+	       : result.complete ? "all"
+				 : "some",
 	       (unsigned long long)result.executions,
 	       (unsigned long long)result.redundant, result.seconds, result.failure);
 	if (result.failed && settings.print)

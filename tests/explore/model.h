@@ -46,8 +46,8 @@ enum { NO_LOCATION = -1, NO_THREAD = -1 };
 
 struct operation {
 	enum operation_kind kind;
-	int location; /* or NO_LOCATION */
-	int order;      /* memory_order; of a compare, of its success */
+	int location;    /* or NO_LOCATION */
+	int order;       /* memory_order; of a compare, of its success */
 	bool sequential; /* seq_cst, in success or failure */
 	uint64_t value;  /* OPERATION_EXCHANGE: what it writes */
 	const struct explore_semaphore *semaphore;
@@ -69,13 +69,14 @@ struct thread {
 				* changed nothing, or NO_LOCATION */
 	int spurious;          /* weak CASes that failed without a reason */
 	struct knowledge now;
-	struct knowledge released;  /* as of its last release fence */
+	struct knowledge released;   /* as of its last release fence */
 	struct knowledge to_acquire; /* what its next acquire fence will tell it */
 };
 
 extern struct thread threads[EXPLORER_THREADS];
 extern int thread_count;
-extern int thread_running; /* its index, or NO_THREAD in setup, in final and in the search */
+/* Its index, or NO_THREAD in setup, in final and in the search. */
+extern int thread_running;
 
 static inline struct thread *thread_self(void)
 {
@@ -145,7 +146,7 @@ struct choice {
 	uint8_t way, ways;
 	/* Or a thread, and what it did: */
 	uint8_t may_run; /* those that could be picked */
-	uint8_t to_try;  /* of these, those to be picked here, in one execution or another */
+	uint8_t to_try;  /* of these, those to be picked in one execution or another */
 	uint8_t tried;   /* done with, before `thread` */
 	uint8_t asleep;  /* to pick these here is to try again what was tried above */
 	bool posted;     /* the operation's semaphore was, before it */

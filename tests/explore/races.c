@@ -65,8 +65,9 @@ static void check_readers(const struct shadow *shadow)
 {
 	for (int i = 0; i < thread_count; i++)
 		if (!happened_before(i, shadow->read[i]))
-			explore_fail("a race: thread %d writes %#lx, which thread %d read",
-				     thread_running, (unsigned long)shadow->place, i);
+			explore_fail(
+				"a race: thread %d writes %#lx, which thread %d read",
+				thread_running, (unsigned long)shadow->place, i);
 }
 
 static void access_byte(uintptr_t place, bool writes)

@@ -37,7 +37,8 @@ bool operations_depend(const struct operation *one, const struct operation *othe
 uint8_t reduction_asleep_after(const struct choice *choice)
 {
 	uint8_t asleep = 0;
-	uint8_t candidates = (choice->asleep | choice->tried) & (uint8_t)~bit(choice->thread);
+	uint8_t candidates =
+		(choice->asleep | choice->tried) & (uint8_t)~bit(choice->thread);
 	for (int i = 0; i < thread_count; i++)
 		if ((candidates & bit(i)) &&
 		    !operations_depend(&choice->next[i], &choice->operation))

@@ -160,9 +160,9 @@ static bool choice_begin(struct choice *choice, uint8_t may_run)
 	if (!open)
 		return false;
 	choice->thread = is_in(open, last_thread) ? last_thread : __builtin_ctz(open);
-	choice->to_try = bounds.reduction == REDUCE_PARTIAL_ORDER ?
-				 (uint8_t)(1u << choice->thread) :
-				 open;
+	choice->to_try = bounds.reduction == REDUCE_PARTIAL_ORDER
+				 ? (uint8_t)(1u << choice->thread)
+				 : open;
 	return true;
 }
 
@@ -177,7 +177,8 @@ static void choice_make(struct choice *choice)
 		reduction_order(path, index, choice);
 		reduction_find_races(path, index, choice);
 	}
-	asleep = bounds.reduction == REDUCE_NOTHING ? 0 : reduction_asleep_after(choice);
+	asleep =
+		bounds.reduction == REDUCE_NOTHING ? 0 : reduction_asleep_after(choice);
 	preemptions = choice->preemptions + (choice->thread != choice->before &&
 					     is_in(choice->may_run, choice->before));
 	last_thread = choice->thread;

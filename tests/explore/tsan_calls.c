@@ -134,20 +134,17 @@ static uint64_t sub(uint64_t before, uint64_t operand)
 	return before - operand;
 }
 
-static uint64_t and(uint64_t before, uint64_t operand)
+static uint64_t and (uint64_t before, uint64_t operand)
 {
 	return before & operand;
 }
 
-static uint64_t or(uint64_t before, uint64_t operand)
+static uint64_t or (uint64_t before, uint64_t operand)
 {
 	return before | operand;
 }
 
-static uint64_t xor(uint64_t before, uint64_t operand)
-{
-	return before ^ operand;
-}
+static uint64_t xor (uint64_t before, uint64_t operand) { return before ^ operand; }
 
 /* ---- atomic operations ---- */
 
@@ -201,14 +198,12 @@ static uint64_t xor(uint64_t before, uint64_t operand)
 				       failure_order, false);                          \
 		return (type)word;                                                     \
 	}
-/* clang-format on */
+	/* clang-format on */
 
-ATOMIC(8, uint8_t)
-ATOMIC(16, uint16_t)
-ATOMIC(32, uint32_t)
-ATOMIC(64, uint64_t)
+	ATOMIC(8, uint8_t) ATOMIC(16, uint16_t) ATOMIC(32, uint32_t)
+		ATOMIC(64, uint64_t)
 
-void __tsan_atomic_thread_fence(int order)
+			void __tsan_atomic_thread_fence(int order)
 {
 	if (thread_running == NO_THREAD)
 		return;
