@@ -50,8 +50,8 @@ small() {
 # For a bug, what finds most at little cost first.
 ladder() {
 	echo threads=2 operations=1
-	echo threads=2 operations=2 executions=20000
-	echo threads=3 operations=2 seed=1 executions=20000
+	echo threads=2 operations=2 executions=5000
+	echo threads=3 operations=2 seed=1 executions=10000
 	echo threads=3 operations=2 weak=1 seed=1 executions=50000
 	echo threads=2 operations=4 weak=1 seed=1 executions=50000
 	echo threads=2 operations=1 weak=1 executions=100000
@@ -168,8 +168,8 @@ is_short() {
 	[ "$(grep -c '^+[^+]' "$1")" -le 3 ] && [ "$(grep -c '^-[^-]' "$1")" -le 3 ]
 }
 
-# hunt PROGRAM: the executions of all bounds up to where the bug was found are in $spent, these
-# bounds in $bounds. Fails if it was not found.
+# hunt PROGRAM: the executions of all bounds up to the one that found the bug are in $spent, that
+# one's own in $executions, and it in $bounds. Fails if none did.
 hunt() {
 	spent=0
 	ladder >"$out/ladder"
@@ -192,7 +192,7 @@ try_bug() {
 		tail -n 20 "$out/bugs/$2.log"
 	elif hunt "$out/bugs/$2/explore"; then
 		killed=$((killed + 1))
-		tell 0 "$1" "$name" killed "$spent" "$seconds" "$(label "$bounds")"
+		tell 0 "$1" "$name" killed "$spent" - "$(label "$bounds"), number $executions"
 	else
 		tell 1 "$1" "$name" alive "$spent" - 'within none of the bounds'
 	fi
