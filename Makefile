@@ -178,7 +178,6 @@ fuzz:
 # ---- all interleavings ----
 
 explore:
-	@sh chapters/tools/need.sh compiler patch
 	@CC='$(CC)' sh tests/explore/explore.sh run
 
 # ---- measuring ----

@@ -34,6 +34,7 @@ whole() {
 	echo threads=2 operations=2
 	echo threads=3 operations=1
 	echo threads=2 operations=1 weak=1
+	echo threads=2 operations=2 weak=1 executions=500000
 	echo threads=3 operations=2 executions=1000000
 	echo threads=3 operations=2 weak=1 seed=1 executions=200000
 }
@@ -152,7 +153,7 @@ search() {
 explore_protocol() {
 	link_harness "$1" . "$out/$1"
 	if is_as_it_is "$1"; then
-		tell 0 "$1" "src/$(protocol_file "$1")" "as is" - -
+		tell 0 "$1" "src/$(protocol_file "$1")" 'as is' - - ''
 	else
 		tell 1 "$1" "src/$(protocol_file "$1")" other - - "read: $(cat "$out/$1.read")"
 	fi
@@ -206,7 +207,7 @@ try_bugs() {
 	done
 	enough=0
 	[ "$bugs" -ge 5 ] || enough=1
-	tell "$enough" "$1" "bugs killed" "$killed of $bugs" - -
+	tell "$enough" "$1" "bugs killed: $killed of $bugs" - - - ''
 }
 
 # The explorer's own tests.
@@ -214,7 +215,7 @@ try_litmus() {
 	link "$here/litmus.c" . "$out/litmus"
 	status=0
 	"$out/litmus" >"$out/litmus.log" || status=1
-	tell "$status" explorer "its own tests" "$(tail -n 1 "$out/litmus.log")" - -
+	tell "$status" explorer 'its own tests' - - - "$(tail -n 1 "$out/litmus.log")"
 	[ "$status" = 0 ] || grep '^FAILED' "$out/litmus.log"
 }
 

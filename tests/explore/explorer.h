@@ -43,12 +43,13 @@
  * any of them the execution fails, and says so. A bound of T threads with K operations proves
  * nothing about more. An exchange that writes what it finds is taken for a spin on a lock: the
  * same once more waits until the word has changed. What mixes plain and atomic accesses to one
- * word is only found when the plain one changes it.
+ * word is only found when the plain one changes it. A weak CAS fails without a reason in gcc's code
+ * alone: clang calls a weak one as it calls a strong one.
  *
- * Rejected. ucontext for the threads: two system calls a switch, when a step takes 100 ns. Threads
- * of the system, as CHESS has them: the same, a thousandfold. Macros in place of atomics, as loom
- * has them: what is explored would not be what runs. GenMC's graphs: no load is then read twice,
- * but it explores LLVM's code, not the compiler's, and needs a program as large as Weft. */
+ * Rejected. ucontext for the threads: its switch is a system call, which takes longer than all the
+ * rest of a step. Threads of the system, of which one may run at a time: longer still. Macros in
+ * place of atomics, as loom has types: what is explored would not be what runs. Saved states, to go
+ * on from: a stack and what it points to would have to be copied, and an execution is short. */
 #ifndef WEFT_TESTS_EXPLORE_EXPLORER_H
 #define WEFT_TESTS_EXPLORE_EXPLORER_H
 

@@ -172,9 +172,9 @@ static void check_worker(const struct worker *worker)
 
 static void final(void)
 {
-	explore_check((load_relaxed(&idle.word) & IDLE_SEARCHERS) == 0);
 	for (int i = 0; i < worker_count; i++)
 		check_worker(&workers[i]);
+	explore_check((load_relaxed(&idle.word) & IDLE_SEARCHERS) == 0);
 	for (int i = 0; i < rounds; i++)
 		explore_check(fibers[i].taken == !is_full(i));
 }
