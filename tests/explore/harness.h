@@ -1,4 +1,4 @@
-/* harness.h: what each harness_*.c defines, and what they share. */
+/* harness.h: what each harness_*.c defines, for main.c. */
 #ifndef WEFT_TESTS_EXPLORE_HARNESS_H
 #define WEFT_TESTS_EXPLORE_HARNESS_H
 
