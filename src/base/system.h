@@ -10,6 +10,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* What a system call answered: `result` itself, or the negative errno value when it is -1. For
+ * a module that makes system calls of its own; the call stands in the argument, so that nothing
+ * comes between the two. */
+int64_t system_result(int64_t result);
+
 /* Makes the new file `path`, opened for reading and writing, close-on-exec. -EEXIST. */
 int system_create(const char *path);
 

@@ -16,6 +16,11 @@
 
 #include "base/atomic.h"
 
+int64_t system_result(int64_t result)
+{
+	return result == -1 ? -errno : result;
+}
+
 int system_create(const char *path)
 {
 	int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
