@@ -18,7 +18,7 @@ from pathlib import Path
 from trace_writer import (DIRECT, FINISH, IDLE, IDLE_FIBER, PARK, YIELD, Writer)
 
 LOCAL, NEWEST, INJECTED, REMOTE = 1, 2, 3, 4  # places
-STEAL, STEAL_MISS, WORKER_SLEEP, WORKER_WAKE, WORKER_AWAKE, QUEUE_LENGTH = range(17, 23)
+STEAL, STEAL_MISS, WORKER_SLEEP, WORKER_WAKE, WORKER_AWAKE = range(17, 22)
 ASLEEP, POLLING = 1, 2
 WORK, MORE, PINNED, DEADLINE, EVENT, STOP, RESCAN = range(1, 8)  # why a worker is woken
 PLACES = {LOCAL: "local", NEWEST: "newest", INJECTED: "injected", REMOTE: "remote",
@@ -42,6 +42,7 @@ class Worker:
     looked: int = 0  # times without a find
     object_sequence: int = 0  # of its sleeper
     switches: int = 0
+    batches: int = 0
 
     @property
     def idle(self) -> int:
@@ -284,6 +285,7 @@ class Scheduled:
     def take(self, worker: Worker) -> int:
         """Out of the injection queue."""
         fiber = self.injected.popleft()
+        worker.batches += 1
         self.steal(worker, worker, fiber, INJECTED, 1)
         self.truth.taken.append((fiber, worker.number))
         worker.fifo.remove(fiber)
@@ -293,13 +295,14 @@ class Scheduled:
         thief.fifo.append(fiber)
         w = self.record()
         w.raw(thief.number, STEAL, queue, fiber=fiber, sequence=w.count(fiber),
-              peer=victim.number, value=size << 32 | self.written)
+              peer=victim.number, value=size << 32 | thief.batches)
         self.note()
 
     def rob(self, thief: Worker, victim: Worker) -> None:
         children = not victim.fifo
         queue = victim.newest if children else victim.fifo
         size = 1 if children else (len(queue) + 1) // 2
+        thief.batches += 1
         for _ in range(size):
             fiber = queue.popleft()
             self.since[fiber] = ("stolen", self.since[fiber][1])

@@ -196,6 +196,8 @@ def notes(waits: Waits) -> list[str]:
     lines = ["A bar counts the waits that took so long. The axis is logarithmic: each line is ten "
              "times the one before. Each row has a height of its own, the number at its left. "
              "Median: half of the waits took no longer. p99: 99 of 100 took no longer."]
+    if waits.of and waits.of[ALL][0] < 10.0 ** axis_of(waits).low:
+        lines.append("The first bar holds the shorter ones too.")
     if waits.cut:
         lines.append(f"{count(waits.cut, 'wait')} begun or ended outside of what is shown, or not "
                      "ended: not drawn.")

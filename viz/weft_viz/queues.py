@@ -8,8 +8,9 @@ A fiber waits from the step that makes it ready to the one at which it runs:
     SWITCH to it    its wait is over
 
 A worker's own queues count as one: its newest children, the woken and yielded ones, and the fiber
-that runs there next. The queue of injected fibers, and the one that all workers of older traces
-share, belong to nobody. A ring's STATUS says that a fiber was ready, and not where.
+that runs there next. The queue of injected fibers belongs to nobody, and so does the one that all
+workers of an older trace share, into which its fibers yield, too. A ring's STATUS says that a
+fiber was ready, and not where.
 """
 
 from __future__ import annotations
@@ -67,6 +68,7 @@ class Follower:
     def __init__(self, model: Model) -> None:
         self._model = model
         self._places = {ready.step: ready.place for ready in model.readies}
+        self._shared = any(ready.place == SHARED for ready in model.readies)
         self._steals: dict[int, list[Steal]] = defaultdict(list)
         for steal in model.steals:
             self._steals[steal.fiber].append(steal)
@@ -100,7 +102,9 @@ class Follower:
             return place, PINNED_WORKER
         if place:
             return place, worker
-        return (YIELDED, worker) if state.cause.startswith("SWITCH") else (UNTOLD, UNKNOWN)
+        if not state.cause.startswith("SWITCH"):
+            return UNTOLD, UNKNOWN
+        return YIELDED, NOBODY if self._shared else worker
 
     def _move(self, found: Wait, steal: Steal) -> None:
         last, tick = found.stays[-1], self._model.tick(steal.step)

@@ -51,7 +51,7 @@ class Ready:
     def paints(self) -> tuple[list[Paint], list[str], dict[int, int]]:
         """Each paint, what it means, and the paint of each queue."""
         shared = any(wait.place == SHARED for wait in self.waits)
-        outside = {NOBODY: (INJECTED, "ready in the queue of all" if shared else "ready, injected"),
+        outside = {NOBODY: (INJECTED, "ready, in one queue for all" if shared else "ready, injected"),
                    UNKNOWN: (QUEUES[0], "ready before the window")}
         found: list[tuple[Paint, str]] = []
         index: dict[int, int] = {}
@@ -142,7 +142,7 @@ def add_arrows(drawn: Scheduling, base: int) -> None:
         told.append(f"{count(number, 'steal')} are too many for arrows: the lowest strip counts "
                     "them.")
     if all_steals + len(layer.wakes) > arrows.ALL_MAX and layer.wakes:
-        told.append(f"{count(len(layer.wakes), 'wake')} of sleeping workers are left out.")
+        told.append(f"Left out: {count(len(layer.wakes), 'wake')} of sleeping workers.")
         layer.wakes = []
     if told:
         drawn.notes.append(" ".join([*told, "A window has fewer (--steps A:B)."]))
