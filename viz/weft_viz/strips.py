@@ -42,7 +42,6 @@ class Levels:
     """How many there are from each step to the next."""
 
     after: Any  # by step of the window
-    before: int  # the first of them
     places: tuple[Any, Any]  # of the steps, on the two axes
 
     def spread(self, scale: Scale, number: int) -> tuple[Any, Any]:
@@ -51,7 +50,7 @@ class Levels:
         at = (self.places[not scale.by_step] - scale.low) / scale.unit(number)
         column = np.clip((at + 1e-9).astype(int), 0, number - 1)
         first = np.searchsorted(column, np.arange(number))
-        entering = np.concatenate([[self.before], self.after])[first]
+        entering = self.after[np.maximum(first - 1, 0)]
         least, most = entering.copy(), entering.copy()
         some = first < np.searchsorted(column, np.arange(number), "right")
         within = [each.reduceat(self.after, first[some]) if some.any() else entering[some]
@@ -77,8 +76,7 @@ def levels(model: Model, window: Window, starts: Any, ends: Any) -> Levels:
     ticks = np.fromiter((s.tick - zero for s in model.merged.steps[window.first:window.last + 1]),
                         float)
     inside = after[window.first: window.last + 1]
-    before = int(after[window.first - 1]) if window.first else 0
-    return Levels(inside, before, (steps[: len(inside)].astype(float), ticks))
+    return Levels(inside, (steps[: len(inside)].astype(float), ticks))
 
 
 @dataclass
