@@ -11,8 +11,8 @@ from scheduled import scheduled
 from trace_writer import (FINISH, HAD_FINISHED, PARK, WAITS, YIELD, Writer, awaits, crowd,
                           elsewhere, pingpong)
 
-from weft_viz import (fibers, lanes, latency, plot, rendezvous, stacks, states, svg, switches, window,
-                      workers)
+from weft_viz import (fibers, lanes, latency, plot, rendezvous, stacks, states, svg, switches,
+                      window, workers)
 from weft_viz.model import PARKED, READY, RUNNING, Model
 
 ODD = 'a<b>&"\'$x$ \\N é 漢字 {|}'

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable
 
-from . import (bench, fibers, latency, model, page, plot, reader, rendezvous, stacks, states, switches,
-               window, workers)
+from . import (bench, fibers, latency, model, page, plot, reader, rendezvous, stacks, states,
+               switches, window, workers)
 
 USAGE, UNREADABLE, MISSING, UNWRITABLE = 2, 3, 4, 5
 PICTURES = {
