@@ -98,16 +98,20 @@ static void after_finish_direct(struct worker *worker, struct fiber *from, void 
 	rendezvous_tell(meeting);
 }
 
-/* The awaiter that this worker may go on with straight away, made ready for it, or NULL. */
-static struct fiber *take_awaiter(struct worker *worker, struct fiber *self)
+/* The awaiter that this worker may go on with straight away, or NULL. */
+static struct fiber *awaiter_of(const struct worker *worker, struct fiber *self)
 {
-	struct fiber *awaiter = rendezvous_peek(meeting_of(self->future));
-	if (!awaiter || (awaiter->pinned && worker->index != 0))
+	if (!self->future)
 		return NULL;
+	struct fiber *awaiter = rendezvous_peek(meeting_of(self->future));
+	return awaiter && (!awaiter->pinned || worker->index == 0) ? awaiter : NULL;
+}
+
+static void make_ready_direct(struct worker *worker, struct fiber *awaiter)
+{
 	fiber_become(awaiter, FIBER_READY);
 	if (scheduler_traces(worker))
 		scheduler_record_ready(worker, awaiter, PLACE_DIRECT);
-	return awaiter;
 }
 
 SCHEDULER_RECORDS static void record_finish(struct worker *worker, struct fiber *self)
@@ -126,14 +130,19 @@ static void fiber_entry(void *argument)
 	release_end(self);
 	struct worker *worker =
 		scheduler_worker(self->io); /* perhaps not the first one */
+	/* One that goes to its awaiter does not ask whose turn it is: what that one does next
+	 * does. Whom a search wakes is recorded before the end. */
+	struct fiber *awaiter = awaiter_of(worker, self);
+	struct fiber *next = awaiter ? awaiter : scheduler_take(worker);
 	if (scheduler_traces(worker))
 		record_finish(worker, self);
-	struct fiber *awaiter = self->future ? take_awaiter(worker, self) : NULL;
-	if (awaiter) /* not a matter of turns: what it does next is */
+	if (awaiter) {
+		make_ready_direct(worker, awaiter);
 		scheduler_leave(worker, awaiter, after_finish_direct, awaiter);
-	else
-		scheduler_leave(worker, scheduler_take(worker),
+	} else {
+		scheduler_leave(worker, next,
 				self->future ? after_finish : after_finish_alone, NULL);
+	}
 }
 
 /* ---- the beginning ---- */

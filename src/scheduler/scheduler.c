@@ -123,9 +123,7 @@ SCHEDULER_RECORDS static void record_lengths(struct worker *worker)
 static void gather(struct worker *worker)
 {
 	scheduler_poll(worker);
-	struct fiber *fiber = scheduler_take_injected(worker, INJECTED_AT_ONCE);
-	if (fiber)
-		scheduler_enqueue(worker, fiber);
+	scheduler_bring_injected(worker, INJECTED_AT_ONCE);
 	if (scheduler_traces(worker))
 		record_lengths(worker);
 }

@@ -70,7 +70,7 @@
 #define OLDEST_TURN 64
 #endif
 
-/* Fibers that a fair switch takes out of the injection queue. */
+/* Fibers that are taken out of the injection queue together, at most. */
 #define INJECTED_AT_ONCE 16
 
 struct worker;
@@ -379,9 +379,8 @@ uint64_t scheduler_next_deadline(struct weft *io);
 /* How many fibers are ready in its own queues. */
 uint32_t scheduler_queue_length(struct worker *worker);
 
-/* Takes up to `most` out of the injection queue: returns one, which is to run, and puts the
- * others into the worker's ready queue. */
-struct fiber *scheduler_take_injected(struct worker *worker, uint32_t most);
+/* Puts up to `most` out of the injection queue into the worker's ready queue. */
+void scheduler_bring_injected(struct worker *worker, uint32_t most);
 
 void scheduler_more_ids(struct worker *worker);
 
