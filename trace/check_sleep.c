@@ -257,6 +257,15 @@ static bool is_lost(const struct checker *checker, const struct fiber_state *sta
 	       went_on(checker, &state->queued);
 }
 
+/* That the publisher sleeps too shows that it went on, and woke nobody. */
+static void add_publisher(struct checker *checker, struct slice *slice,
+			  const struct moment *published)
+{
+	const struct sleeper *sleeper = &checker->workers[published->worker].sleeper;
+	if (sleeper->asleep && sleeper->slept.number > published->number)
+		slice_add(slice, &sleeper->slept);
+}
+
 /* The sleeps belong to the slice, the latest first, as many as it has room for. Returns the
  * latest. */
 static struct moment add_sleeps(struct checker *checker, struct slice *slice,
@@ -285,6 +294,7 @@ static void lose(struct checker *checker, uint32_t fiber,
 	uint32_t count = takers(checker, (enum queue)state->queue);
 	struct slice slice = {.node_count = 0};
 	slice_add(&slice, &state->queued);
+	add_publisher(checker, &slice, &state->queued);
 	struct moment latest = add_sleeps(checker, &slice, count);
 	FAIL(checker, &latest, &state->queued, NULL,
 	     "%s is ready in %s, but %s sleep%s and no wake follows",
