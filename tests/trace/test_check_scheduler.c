@@ -122,6 +122,15 @@ Test(check_scheduler, running_what_is_in_anothers_queue_breaks_6)
 		      "worker 1 runs job, but that is in the injection queue\n");
 }
 
+/* A worker whose queue was full finds what it injected only as any other would. */
+Test(check_scheduler, running_what_was_injected_breaks_6)
+{
+	expect_broken(START PING
+		      "0 CREATE child=3 parent=1 entry=\"pong\"\n"
+		      "0 READY place=injected fiber=3 waker=1\n" STEAL RUN AFTER,
+		      6, "worker 0 runs pong, but that is in the injection queue\n");
+}
+
 Test(check_scheduler, the_pinned_fiber_elsewhere_breaks_6)
 {
 	expect_broken(BEFORE STEAL RUN WAITS RUN_PONG END_PONG END WAKE_MAIN
@@ -229,6 +238,18 @@ Test(check_scheduler, a_steal_of_the_pinned_fiber_breaks_6)
 		      "the pinned fiber's slot\n");
 }
 
+/* It runs next once, and others do after it. */
+Test(check_scheduler, what_was_to_run_next_and_does_holds)
+{
+	expect_good("segment 0 clean_close=0\n" START PING
+		    "0 AWAIT found=waits awaiter=1 target=2\n"
+		    "0 SWITCH reason=park next=2 previous=1\n"
+		    "0 FINISH fiber=2\n0 READY place=direct fiber=1 waker=2\n"
+		    "0 SWITCH reason=finish next=1 previous=2\n"
+		    "0 RECYCLE fiber=2 awaiter=1\n" PONG RUN_PONG END_PONG STOP_1,
+		    "6 judged: all hold");
+}
+
 Test(check_scheduler, what_was_to_run_next_and_does_not_breaks_6)
 {
 	expect_broken(START PING
@@ -296,6 +317,26 @@ Test(check_scheduler, a_batch_of_another_size_breaks_6)
 		      6, "worker 1 took 1 of the 2 fibers of its batch 4\n");
 }
 
+/* pong has yielded, and ping is where main put it; or ping is in a queue for all. */
+Test(check_scheduler, a_batch_out_of_two_queues_breaks_6)
+{
+	expect_broken(
+		BEFORE
+		"0 SWITCH reason=park next=3 previous=1\n"
+		"0 SWITCH reason=yield next=0xFFFF0000 previous=3\n"
+		"1 STEAL queue=newest fiber=2 victim=0 size=2 batch=4\n" TWO_OF_TWO
+			BATCH_ENDS,
+		6, "worker 1's batch 4 is of two sizes, or out of two queues\n");
+	expect_broken(
+		START PING
+		"0 CREATE child=3 parent=1 entry=\"pong\"\n"
+		"0 READY place=injected fiber=3 waker=1\n"
+		"0 SWITCH reason=park next=0xFFFF0000 previous=1\n"
+		"1 STEAL queue=injected fiber=3 victim=1 size=2 batch=4\n"
+		"1 STEAL queue=newest fiber=2 victim=0 size=2 batch=4\n" BATCH_ENDS,
+		6, "worker 1's batch 4 is of two sizes, or out of two queues\n");
+}
+
 Test(check_scheduler, a_batch_in_pieces_breaks_6)
 {
 	expect_broken(BEFORE WOKEN ONE_OF_TWO
@@ -330,6 +371,16 @@ Test(check_scheduler, a_window_may_begin_in_a_batch)
 	expect_broken(
 		RINGS ENDS_9 MEETS
 		"1 50 STEAL queue=local fiber=6 victim=0 size=1 batch=9 .sequence=6\n",
+		6, "worker 1 begins its batch 9, but took 1 of the 2 fibers");
+}
+
+/* A STEAL is the work of a scheduler, also where no READY is in sight. */
+Test(check_scheduler, a_window_without_a_ready_is_judged_by_6)
+{
+	expect_broken(
+		RINGS ENDS_9
+		"1 50 STEAL queue=local fiber=6 victim=0 size=2 batch=8 .sequence=6\n"
+		"1 60 STEAL queue=local fiber=7 victim=0 size=1 batch=9 .sequence=6\n",
 		6, "worker 1 begins its batch 9, but took 1 of the 2 fibers");
 }
 
@@ -459,6 +510,16 @@ Test(check_scheduler, a_wake_that_is_on_its_way_saves_14)
 		      14, "ping is ready in worker 0's queue of the newest, but all");
 }
 
+/* A fiber that yielded, and one that was stolen, are there to be run like any other. */
+Test(check_scheduler, what_yielded_or_was_stolen_can_be_lost_too)
+{
+	expect_broken(
+		HUNG START PING STEAL RUN YIELD SLEEP("1") WAITS MAIN_SLEEPS, 14,
+		"ping is ready in worker 1's local queue after its yield, but all");
+	expect_broken(HUNG START PING STEAL SLEEP("1") WAITS MAIN_SLEEPS, 14,
+		      "ping is ready in worker 1's local queue, but all workers sleep");
+}
+
 /* Worker 1 looks, worker 0 publishes and sees nobody asleep, worker 1 sleeps without a last
  * look, and worker 0 does so after it. */
 Test(check_scheduler, a_sleep_without_a_last_look_breaks_14)
@@ -502,6 +563,9 @@ Test(check_scheduler, the_wake_up_of_the_pinned_fiber_can_be_lost)
 		MAIN_WAITS WAKE_MAIN WENT_ON, 14,
 		"main is ready in the pinned fiber's slot, but worker 0, which alone "
 		"may run it, sleeps and no wake follows\n");
+	/* The publisher's own sleep shows that it woke nobody. */
+	expect_broken(MAIN_WAITS WAKE_MAIN WENT_ON SLEEP("1"), 14,
+		      "  ==> step 17, worker 1: WORKER_SLEEP where=asleep");
 	expect_good(MAIN_WAITS WAKE_MAIN, "all hold (");
 	expect_good(MAIN_WAITS WAKE_MAIN WAKE_0("2") WENT_ON, "all hold (");
 }
