@@ -49,7 +49,7 @@ enum weft_trace_mode {
 
 /* Zero means the default everywhere; the struct may be all zeros. */
 struct weft_options {
-	uint32_t workers;     /* threads that run fibers, the caller's included; 1 */
+	uint32_t workers;     /* threads that run fibers, the caller's included; at most 56; 1 */
 	size_t stack_size;    /* bytes of a slot: guard, stack, header; 65,536 */
 	uint32_t warm_stacks; /* unused stacks a worker keeps backed; 16,384 */
 	enum weft_guard guard;
@@ -69,17 +69,23 @@ struct weft_options {
  * On success *io is the caller's, to be given to weft_deinit. On failure *io is NULL.
  * options: read during the call only; NULL for all defaults. A trace that cannot be written
  * gives one line on descriptor 2, and the program runs untraced.
+ * The workers beyond the first are born when there is something for them to do; if their threads
+ * cannot be had, the runtime does without.
  * Errors: -EINVAL for an option out of range, -EBUSY if the calling thread runs a fiber of a
- * runtime already, -ENOMEM, -EAGAIN if no thread can be made for
- * any worker beyond the first (fewer are not an error).
+ * runtime already, -ENOMEM, -EMFILE or -ENFILE if the two descriptors of its own cannot be had.
  * Any thread may call it. Corresponds to `init` (Kqueue.zig:160). */
 int weft_init(struct weft **io, const struct weft_options *options);
 
 /* Ends the runtime: joins its threads, closes its trace, frees it and all stacks.
  *
  * Errors, on which nothing has changed: -EPERM if the caller is not the main fiber, -EBUSY
- * while other fibers are alive. Corresponds to `deinit` (Kqueue.zig:217). */
+ * while other fibers are alive or foreign threads attached; weft_left then names them.
+ * Corresponds to `deinit` (Kqueue.zig:217). */
 int weft_deinit(struct weft *io);
+
+/* What the last weft_deinit found that kept it from ending the runtime: one line that names the
+ * fibers, or "". The runtime's; valid until the next weft_deinit. Called by the main fiber. */
+const char *weft_left(struct weft *io);
 
 /* A function that a fiber runs. context: the copy of its arguments, the fiber's until it
  * returns. result: what weft_async was given. */
@@ -127,11 +133,39 @@ void weft_await(struct weft *io, struct weft_future *future);
 /* Lets the fibers that are ready run first. Suspends. Not a cancelation point. */
 void weft_yield(struct weft *io);
 
+/* A foreign thread's way in: one that runs no fiber of the runtime. Placed by the caller, used
+ * by one thread at a time. Its fields are the runtime's. */
+struct weft_foreign {
+	struct weft *io;
+	void *segment;
+};
+
+/* Opens `foreign`; until it is given to weft_detach, weft_deinit answers -EBUSY. The runtime must
+ * be alive for the length of the call: attach while somebody who knows that it does not end waits
+ * for you, or let a fiber attach and hand `foreign` over. -EINVAL if io is NULL.
+ * Any thread may call these three. In the original no foreign thread can enter. */
+int weft_attach(struct weft *io, struct weft_foreign *foreign);
+
+/* Runs function(io, copy of context, result) in a new fiber, which nobody awaits. context, size:
+ * as for weft_async; result: given to the function as it is. Does not wait. Errors, on which
+ * nothing runs: -EAGAIN if no fiber can be had, -ENOMEM for the copy, -EINVAL if `foreign` is not
+ * open. */
+int weft_submit(struct weft_foreign *foreign, weft_function *function,
+		const void *context, size_t size, void *result);
+
+/* As weft_submit, and waits, blocking its thread, until the function has returned; context is not
+ * copied. -EDEADLK, when a worker of this runtime calls it, which would wait for itself. */
+int weft_run(struct weft_foreign *foreign, weft_function *function, const void *context,
+	     void *result);
+
+/* Closes `foreign`. What it submitted goes on. -EINVAL if it is not open. */
+int weft_detach(struct weft_foreign *foreign);
+
 /* Nanoseconds of the monotonic clock. Any thread may call it.
  * Corresponds to `now` (Kqueue.zig:1256), for its clock `awake`. */
 uint64_t weft_now(struct weft *io);
 
-/* Names the calling fiber in traces and reports. text: must stay as it is while the fiber
+/* Names the calling fiber in traces and reports. text: must stay as it is while the runtime
  * lives; a string literal does. */
 void weft_name(struct weft *io, const char *text);
 

@@ -72,12 +72,12 @@ struct batch {
 	struct moment last; /* the newest STEAL of it; never: there was no batch yet */
 };
 
-/* Whether a worker is up, by its sleeper's records. A wake counts until it is answered. */
+/* Whether a worker is up, by its sleeper's records. */
 struct sleeper {
-	uint32_t object; /* 0: not known yet */
-	bool asleep, woken;
-	bool linted;       /* this sleep is among those that lint 16 tells of */
-	uint64_t slept_at; /* tick of `slept` */
+	uint32_t object;    /* 0: not known yet */
+	bool asleep, woken; /* woken: since it fell asleep */
+	bool linted;        /* this sleep is among those that lint 16 tells of */
+	uint64_t slept_at;  /* tick of `slept` */
 	struct moment slept, awoke;
 };
 

@@ -4,7 +4,8 @@
  * next one that moves it comes after that in the fiber's own order, whatever the clocks
  * say. So what is judged here is certain: it is about one fiber, or about one worker.
  *
- *   READY ---------------> where its place says
+ *   READY ---------------> where its place says; the pinned fiber, made ready by worker 0:
+ *                          its slot
  *   SWITCH, yield -------> yielded: local of that worker, or injected where that was full;
  *                          the pinned fiber goes to its slot
  *   STEAL ---------------> local of the thief

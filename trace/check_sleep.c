@@ -1,11 +1,12 @@
 /* check_sleep.c: which workers sleep; invariants 14 and 21, and lint 16.
  *
  * Concepts. A worker's sleeper is an object: its records have an order of their own, which
- * the lock gave them. A wake may come before the sleep that it prevents, and counts until
- * the worker goes on.
+ * the lock gave them. A wake that finds the worker up prevents its next sleep, of which there
+ * is then no record: a sleep that is recorded begins when all wakes before it are used up.
  *
- *   up ------ WORKER_SLEEP --> asleep ------ WORKER_AWAKE --> up
- *   up ------ WORKER_WAKE ---> up, woken     (as asleep, woken; AWAKE answers all wakes)
+ *   up ------ WORKER_WAKE ---> up
+ *   up ------ WORKER_SLEEP --> asleep -- WORKER_WAKE --> woken -- WORKER_AWAKE --> up
+ *                              asleep -- WORKER_AWAKE, by itself --> up
  *
  * Invariant 21 is about one sleeper: its records come in turn, and nothing is awake without
  * a reason. Invariant 14 is about the fibers: at the end of the trace, none is ready while
@@ -14,10 +15,9 @@
  * and since each has its own remedy.
  *
  * A trace can end, cut by a crash, between the record that makes a fiber ready and the wake
- * for it. So 14 blames only a publisher that has recorded something after that. A worker that
- * was cut off after its WORKER_SLEEP and before it looked once more looks like one that would
- * not have looked; and of a program that still runs, the file is several moments at once. For
- * both, ask a second time.
+ * for it. So 14 blames only a publisher that has recorded something after that, and no foreign
+ * thread: its wake is recorded by the worker that it woke, when that is up. Of a program that
+ * still runs, the file is several moments at once: ask a second time.
  *
  * Lint 16: a worker asleep while fibers are there that it may take. How long, is the clock's
  * word, and that is good enough here.
@@ -47,7 +47,7 @@ static void fall_asleep(struct checker *checker, const struct sight *sight,
 	checker->asleep += !sleeper->asleep;
 	checker->sleep.sleeps++;
 	sleeper->asleep = true;
-	sleeper->linted = false;
+	sleeper->woken = sleeper->linted = false;
 	sleeper->slept = sight->now;
 	sleeper->slept_at = sight->step->tick;
 }
@@ -161,21 +161,21 @@ void twenty_one_wake(struct checker *checker, const struct sight *sight)
 	twenty_one_object(checker, sight);
 }
 
-/* A window may have the AWAKE without the sleep, or without the wake. */
+/* A window may have the AWAKE without the sleep. */
 void twenty_one_awake(struct checker *checker, const struct sight *sight)
 {
 	const struct sleeper *sleeper = &sight->worker->sleeper;
 	uint8_t why = sight->record->arg;
 	bool by_itself = why == TRACE_wake_EVENT || why == TRACE_wake_RESCAN;
 	twenty_one_object(checker, sight);
-	if (checker->window && !sleeper->awoke.number)
+	if (checker->window && !sleeper->slept.number)
 		return;
 	if (!sleeper->asleep)
 		FAIL(checker, &sight->now, &sleeper->awoke, NULL,
 		     "worker %u goes on after a sleep, but it has not slept",
 		     (unsigned)sight->step->worker);
 	else if (!sleeper->woken && !by_itself)
-		FAIL(checker, &sight->now, &sleeper->awoke, &sleeper->slept,
+		FAIL(checker, &sight->now, &sleeper->slept, NULL,
 		     "worker %u goes on because it was woken, but nobody woke it",
 		     (unsigned)sight->step->worker);
 }
@@ -254,6 +254,7 @@ static bool is_lost(const struct checker *checker, const struct fiber_state *sta
 {
 	uint32_t count = takers(checker, (enum queue)state->queue);
 	return state->phase == READY && count > 0 && all_sleep(checker, count) &&
+	       !check_is_foreign(checker, state->queued.worker) &&
 	       went_on(checker, &state->queued);
 }
 

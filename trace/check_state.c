@@ -160,14 +160,23 @@ static void yield(struct checker *checker, const struct sight *sight)
 			      check_yield_queue(checker, sight), sight->step->worker);
 }
 
+/* Worker 0 has a slot for the pinned fiber, also where it makes that ready itself. */
+static enum queue queue_of(const struct checker *checker, const struct sight *sight)
+{
+	uint8_t place = sight->record->arg;
+	if (place == TRACE_place_LOCAL && sight->step->worker == 0 &&
+	    sight->record->fiber == checker->pinned)
+		return QUEUE_REMOTE;
+	return place <= TRACE_place_DIRECT ? (enum queue)place : QUEUE_UNKNOWN;
+}
+
 static void make_ready(struct checker *checker, const struct sight *sight)
 {
 	uint8_t place = sight->record->arg;
 	checker->has_ready = true;
 	checker->has_shared = checker->has_shared || place == TRACE_place_SHARED;
 	become(checker, sight, sight->fiber, READY);
-	check_enqueue(checker, sight, sight->fiber,
-		      place <= TRACE_place_DIRECT ? (enum queue)place : QUEUE_UNKNOWN,
+	check_enqueue(checker, sight, sight->fiber, queue_of(checker, sight),
 		      sight->step->worker);
 	if (place != TRACE_place_DIRECT)
 		return;

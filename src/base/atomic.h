@@ -15,6 +15,8 @@
 	atomic_store_explicit((place), (value), memory_order_release)
 #define fetch_add_relaxed(place, value)                                                \
 	atomic_fetch_add_explicit((place), (value), memory_order_relaxed)
+#define fetch_add_release(place, value)                                                \
+	atomic_fetch_add_explicit((place), (value), memory_order_release)
 #define exchange_acquire(place, value)                                                 \
 	atomic_exchange_explicit((place), (value), memory_order_acquire)
 #define exchange_acq_rel(place, value)                                                 \
@@ -23,5 +25,18 @@
 	atomic_compare_exchange_strong_explicit((place), (expected), (desired),        \
 						memory_order_acq_rel,                  \
 						memory_order_acquire)
+
+/* One order of all of these, which every thread agrees on: for two sides that each write one
+ * place and then read the other's. */
+#define load_seq_cst(place) atomic_load_explicit((place), memory_order_seq_cst)
+#define store_seq_cst(place, value)                                                    \
+	atomic_store_explicit((place), (value), memory_order_seq_cst)
+#define cas_seq_cst(place, expected, desired)                                          \
+	atomic_compare_exchange_strong_explicit((place), (expected), (desired),        \
+						memory_order_seq_cst,                  \
+						memory_order_seq_cst)
+#define fetch_add_seq_cst(place, value)                                                \
+	atomic_fetch_add_explicit((place), (value), memory_order_seq_cst)
+#define fence_seq_cst() atomic_thread_fence(memory_order_seq_cst)
 
 #endif

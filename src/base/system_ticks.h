@@ -16,6 +16,12 @@
 #include <cpuid.h>
 #include <x86intrin.h>
 
+/* Tells the processor that this thread spins: another on the same core runs the faster. */
+static inline void system_relax(void)
+{
+	__builtin_ia32_pause();
+}
+
 /* CPUID leaf 0x80000007, EDX bit 8: the counter's rate is invariant. */
 static inline bool system_ticks_are_cycles(void)
 {
@@ -35,6 +41,12 @@ static inline uint64_t system_cycles_per_second(void)
 }
 
 #elif defined(__aarch64__)
+
+/* As above. */
+static inline void system_relax(void)
+{
+	__asm__ volatile("yield");
+}
 
 /* The frequency of the virtual counter, as the firmware has set it; 0 if it has not. */
 static inline uint64_t system_cycles_per_second(void)
@@ -58,6 +70,10 @@ static inline uint64_t system_cycles(void)
 }
 
 #else
+
+static inline void system_relax(void)
+{
+}
 
 static inline bool system_ticks_are_cycles(void)
 {

@@ -19,7 +19,7 @@
  * States, and who makes each transition, all through fiber_become:
  *
  *   FREE --> NEW         fiber_begin
- *   NEW --> READY        scheduler_make_ready, of a fiber that was created
+ *   NEW --> READY        scheduler_make_fresh, or scheduler_inject from a foreign thread
  *   READY --> RUNNING    the after-switch step, of the fiber that is switched to
  *   RUNNING --> READY    the after-switch step, of one that yields
  *   RUNNING --> PARKED   the after-switch step, of one that waits
@@ -78,15 +78,14 @@ struct fiber_identity {
 };
 
 /* The worker that runs a fiber owns its fields; while it is ready or parked, whoever takes or
- * wakes it, one at a time. Handing it over is the release and acquire of the queue's lock or of
- * the rendezvous.
+ * wakes it, one at a time. Handing it over is the release and acquire of a queue or of the
+ * rendezvous.
  *
  * All that a life touches lies in two cache lines: with many fibers, each line is fetched from
  * far away. */
 struct fiber {
 	struct context context;
-	struct fiber *next; /* in the one list that holds it, under its lock */
-	struct fiber *previous;
+	struct fiber *next; /* in the one list that holds it */
 	weft_function *function;
 	struct weft_future *future;
 	/* The second line. */
@@ -95,10 +94,11 @@ struct fiber {
 	struct weft *io;
 	char *stack_end;  /* never changes */
 	void *allocation; /* of arguments that do not fit, or NULL */
-	const char *name; /* for reports, or NULL; read by the overflow handler */
-	uint32_t id;      /* of this life */
-	uint8_t state;    /* enum fiber_state; written by fiber_become */
-	bool queued;      /* under the ready queue's lock */
+	/* Written by the owner, read by weft_deinit, which names who is left. Relaxed: they
+	 * are looked at one by one. */
+	_Atomic(const char *) name; /* for reports, or NULL */
+	_Atomic uint32_t id;        /* of this life; see fiber_id */
+	_Atomic uint8_t state;      /* enum fiber_state; written by fiber_become */
 	bool pinned;      /* runs on worker 0 only; never changes in a life */
 	struct fiber_records records;
 	/* Not touched in a warm life that is not traced. */
@@ -106,6 +106,11 @@ struct fiber {
 	struct fiber_identity identity;
 	char *stack; /* lowest byte; never changes */
 };
+
+static inline uint32_t fiber_id(const struct fiber *fiber)
+{
+	return load_relaxed(&fiber->id);
+}
 
 /* Which states each may be entered from: a bit for each. Nearly every caller names the state,
  * so that no table is read. */
@@ -119,8 +124,8 @@ static inline void fiber_become(struct fiber *fiber, enum fiber_state state)
 		[FIBER_PARKED] = 1 << FIBER_RUNNING,
 		[FIBER_FINISHED] = 1 << FIBER_RUNNING,
 	};
-	weft_assert(may_precede[state] >> fiber->state & 1);
-	fiber->state = (uint8_t)state;
+	weft_assert(may_precede[state] >> load_relaxed(&fiber->state) & 1);
+	store_relaxed(&fiber->state, (uint8_t)state);
 }
 
 /* Counts one more record of the fiber, and returns its number. The fiber is in the state that
@@ -132,7 +137,7 @@ static inline uint32_t fiber_count_record(struct fiber *fiber)
 	uint64_t number = (load_relaxed(&fiber->records.word) >> 32) + 1;
 	/* Release: whoever sees a record of this life sees its identity. Pairs with:
 	 * status_of. */
-	store_release(&fiber->records.word, number << 32 | fiber->state);
+	store_release(&fiber->records.word, number << 32 | load_relaxed(&fiber->state));
 	return (uint32_t)number;
 }
 
@@ -144,9 +149,9 @@ static inline uint32_t fiber_count_first_record(struct fiber *fiber)
 	store_relaxed(&fiber->identity.name, 0);
 	/* Release: whoever sees the new number sees the last word of the life before, which
 	 * says that it has ended, and no name of it. Pairs with: status_of. */
-	store_release(&fiber->identity.id, fiber->id);
+	store_release(&fiber->identity.id, fiber_id(fiber));
 	/* Release: as in fiber_count_record. Pairs with: status_of. */
-	store_release(&fiber->records.word, UINT64_C(1) << 32 | fiber->state);
+	store_release(&fiber->records.word, UINT64_C(1) << 32 | load_relaxed(&fiber->state));
 	return 1;
 }
 
@@ -201,7 +206,7 @@ static inline int fiber_begin(struct fiber *fiber, context_entry_function *entry
 		if (error)
 			return error;
 	}
-	fiber->name = NULL;
+	store_relaxed(&fiber->name, NULL);
 	context_rearm(&fiber->context, fiber->stack_end, entry, fiber, words);
 	fiber_become(fiber, FIBER_NEW);
 	return 0;

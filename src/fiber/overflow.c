@@ -48,11 +48,12 @@ static void take_default_action(int number, const siginfo_t *info)
 static void report(const struct fiber *fiber, const void *address)
 {
 	char text[400];
+	const char *name = load_relaxed(&fiber->name); /* its own thread reports */
 	int length = snprintf(
 		text, sizeof text,
 		"weft: stack overflow in fiber %u (%s): its stack is %p to %p, it "
 		"touched %p; give weft_options.stack_size more, or use less\n",
-		(unsigned)fiber->id, fiber->name ? fiber->name : "no name",
+		(unsigned)fiber_id(fiber), name ? name : "no name",
 		(const void *)fiber->stack, (const void *)fiber->stack_end, address);
 	if (length > 0)
 		base_report(text, (size_t)length < sizeof text ? (size_t)length

@@ -6,7 +6,7 @@
  *
  * The life of an async call, and who makes each transition:
  *
- *   weft_async --> ready, in the queue -- a worker, or weft_await itself --> running
+ *   weft_async --> ready, its worker's newest child -- a worker, or weft_await --> running
  *   running -- finish --> left for good -- after_finish or after_finish_direct: free slot,
  *                                          then the end is told at the rendezvous
  *
@@ -39,7 +39,8 @@ static struct rendezvous *meeting_of(struct weft_future *future)
  * it in after-switch steps, and they are not ordered. */
 static inline void release_end(const struct fiber *self)
 {
-	annotate_release(&self->future->fiber);
+	if (self->future)
+		annotate_release(&self->future->fiber);
 	annotate_release(self->io);
 }
 
@@ -53,9 +54,9 @@ static inline void acquire_end(const struct weft_future *future)
 SCHEDULER_RECORDS static void record_recycle(struct worker *worker, struct fiber *from,
 					     struct fiber *direct)
 {
-	TRACE(worker->segment, RECYCLE, .fiber = from->id,
+	TRACE(worker->segment, RECYCLE, .fiber = fiber_id(from),
 	      .fiber_sequence = fiber_count_record(from),
-	      .peer = direct ? direct->id : 0);
+	      .peer = direct ? fiber_id(direct) : 0);
 	(void)worker, (void)from, (void)direct;
 }
 
@@ -81,6 +82,13 @@ static void after_finish(struct worker *worker, struct fiber *from, void *arg)
 		scheduler_make_ready(worker, awaiter);
 }
 
+/* As after_finish, of a fiber that nobody awaits. */
+static void after_finish_alone(struct worker *worker, struct fiber *from, void *arg)
+{
+	(void)arg;
+	end_life(worker, from, NULL);
+}
+
 /* As after_finish, on the stack of the awaiter, which was switched to. */
 static void after_finish_direct(struct worker *worker, struct fiber *from, void *arg)
 {
@@ -88,14 +96,6 @@ static void after_finish_direct(struct worker *worker, struct fiber *from, void 
 	end_life(worker, from, arg);
 	weft_assert(rendezvous_peek(meeting) == arg);
 	rendezvous_tell(meeting);
-}
-
-SCHEDULER_RECORDS static void record_direct(struct worker *worker, struct fiber *self,
-					    struct fiber *awaiter)
-{
-	TRACE(worker->segment, READY, .arg = TRACE_place_DIRECT, .fiber = awaiter->id,
-	      .fiber_sequence = fiber_count_record(awaiter), .peer = self->id);
-	(void)worker, (void)self, (void)awaiter;
 }
 
 /* The awaiter that this worker may go on with straight away, made ready for it, or NULL. */
@@ -106,13 +106,13 @@ static struct fiber *take_awaiter(struct worker *worker, struct fiber *self)
 		return NULL;
 	fiber_become(awaiter, FIBER_READY);
 	if (scheduler_traces(worker))
-		record_direct(worker, self, awaiter);
+		scheduler_record_ready(worker, awaiter, PLACE_DIRECT);
 	return awaiter;
 }
 
 SCHEDULER_RECORDS static void record_finish(struct worker *worker, struct fiber *self)
 {
-	TRACE(worker->segment, FINISH, .fiber = self->id,
+	TRACE(worker->segment, FINISH, .fiber = fiber_id(self),
 	      .fiber_sequence = fiber_count_record(self),
 	      .value = trace_pair(self->deepest, 0));
 	(void)worker, (void)self;
@@ -128,23 +128,28 @@ static void fiber_entry(void *argument)
 		scheduler_worker(self->io); /* perhaps not the first one */
 	if (scheduler_traces(worker))
 		record_finish(worker, self);
-	struct fiber *awaiter = take_awaiter(worker, self);
-	if (awaiter)
+	struct fiber *awaiter, *due = scheduler_take_due(worker);
+	if (!due && self->future && (awaiter = take_awaiter(worker, self)))
 		scheduler_leave(worker, awaiter, after_finish_direct, awaiter);
 	else
-		scheduler_leave(worker, NULL, after_finish, NULL);
+		scheduler_leave(worker, due ? due : scheduler_take_own(worker),
+				self->future ? after_finish : after_finish_alone, NULL);
 }
 
 /* ---- the beginning ---- */
 
-SCHEDULER_RECORDS static void record_create(struct worker *worker, struct fiber *fiber)
+/* parent: 0, of one that a foreign thread created. */
+SCHEDULER_RECORDS static void record_create(struct trace_segment *segment,
+					    struct fiber *fiber, uint32_t parent)
 {
-	TRACE(worker->segment, CREATE, .fiber = fiber->id,
-	      .fiber_sequence = fiber_count_first_record(fiber),
-	      .peer = worker->current->id,
+	TRACE(segment, CREATE, .fiber = fiber_id(fiber),
+	      .fiber_sequence = fiber_count_first_record(fiber), .peer = parent,
 	      .value = trace_pair(0, (uint64_t)(fiber->stack_end - fiber->stack)));
-	(void)worker, (void)fiber;
+	(void)segment, (void)fiber, (void)parent;
 }
+
+static const char no_memory[] = "no memory for a copy of the arguments; "
+				"give a pointer to them instead";
 
 /* A fiber that will run `function`, not yet ready; NULL when none can be had. */
 static inline struct fiber *create(struct worker *worker, const void *context,
@@ -157,16 +162,15 @@ static inline struct fiber *create(struct worker *worker, const void *context,
 	if (fiber_begin(fiber, fiber_entry, io->control_words, context, size,
 			alignment)) {
 		slab_give(&io->slabs, &worker->warm, fiber);
-		slab_set_shortage(&io->slabs, "no memory for a copy of the arguments; "
-					      "give a pointer to them instead");
+		slab_set_shortage(&io->slabs, no_memory);
 		return NULL;
 	}
 	fiber->io = io;
-	fiber->id = scheduler_new_id(worker);
+	store_relaxed(&fiber->id, scheduler_new_id(worker)); /* see fiber.h */
 	/* Relaxed: a counter. */
 	store_relaxed(&worker->created, load_relaxed(&worker->created) + 1);
 	if (scheduler_traces(worker))
-		record_create(worker, fiber);
+		record_create(worker->segment, fiber, fiber_id(worker->current));
 	return fiber;
 }
 
@@ -183,8 +187,8 @@ static inline int start(struct worker *worker, struct weft_future *future,
 	fiber->future = future;
 	rendezvous_init(meeting_of(future));
 	future->fiber = fiber;
-	future->fiber_id = fiber->id;
-	scheduler_make_ready(worker, fiber);
+	future->fiber_id = fiber_id(fiber);
+	scheduler_make_fresh(worker, fiber);
 	return 0;
 }
 
@@ -195,7 +199,7 @@ SCHEDULER_RECORDS static void run_inline(struct worker *worker,
 					 void *result)
 {
 	struct fiber *self = worker->current;
-	TRACE(worker->segment, INLINE, .fiber = self->id,
+	TRACE(worker->segment, INLINE, .fiber = fiber_id(self),
 	      .fiber_sequence = fiber_count_record(self));
 	(void)self;
 	function(worker->io, context, result);
@@ -237,7 +241,7 @@ SCHEDULER_RECORDS static void record_await(struct worker *worker, struct fiber *
 {
 	TRACE(worker->segment, AWAIT,
 	      .arg = finished ? TRACE_found_FINISHED : TRACE_found_WAITS,
-	      .fiber = self->id, .fiber_sequence = fiber_count_record(self),
+	      .fiber = fiber_id(self), .fiber_sequence = fiber_count_record(self),
 	      .peer = future->fiber_id);
 	(void)worker, (void)self, (void)future, (void)finished;
 }
@@ -248,7 +252,7 @@ static void after_await(struct worker *worker, struct fiber *from, void *arg)
 		scheduler_make_ready(worker, from);
 }
 
-/* As after_await, on the stack of the child, which was taken out of the queue. */
+/* As after_await, on the stack of the child, which was taken out of its queue. */
 static void after_await_claimed(struct worker *worker, struct fiber *from, void *arg)
 {
 	(void)worker;
@@ -265,8 +269,89 @@ void weft_await(struct weft *io, struct weft_future *future)
 		acquire_end(future);
 		return;
 	}
-	struct fiber *child = scheduler_claim(worker, future->fiber, future->fiber_id);
-	scheduler_park(worker, child, child ? after_await_claimed : after_await,
-		       future);
+	struct fiber *child = future->fiber, *next = scheduler_take_due(worker);
+	bool claimed = !next && scheduler_claim(worker, child, future->fiber_id);
+	if (!next)
+		next = claimed ? child : scheduler_take_own(worker);
+	scheduler_park(worker, next, claimed ? after_await_claimed : after_await, future);
 	acquire_end(future);
+}
+
+/* ---- from foreign threads ---- */
+
+static void record_submit(struct trace_segment *segment, struct fiber *fiber)
+{
+	TRACE(segment, READY, .arg = PLACE_INJECTED, .fiber = fiber_id(fiber),
+	      .fiber_sequence = fiber_count_record(fiber));
+}
+
+int weft_submit(struct weft_foreign *foreign, weft_function *function,
+		const void *context, size_t size, void *result)
+{
+	struct weft *io = foreign->io;
+	if (!io)
+		return -EINVAL;
+	struct fiber *fiber = slab_take_shared(&io->slabs);
+	if (!fiber)
+		return -EAGAIN;
+	if (fiber_begin(fiber, fiber_entry, io->control_words, context, size,
+			_Alignof(max_align_t))) {
+		slab_give_shared(&io->slabs, fiber);
+		slab_set_shortage(&io->slabs, no_memory);
+		return -ENOMEM;
+	}
+	fiber->io = io;
+	fiber->function = function;
+	fiber->result = result;
+	fiber->future = NULL;
+	/* Relaxed, both: see fiber.h; counters. */
+	store_relaxed(&fiber->id, fetch_add_relaxed(&io->next_id, 1));
+	(void)fetch_add_relaxed(&io->submitted, 1);
+	if (foreign->segment)
+		record_create(foreign->segment, fiber, 0);
+	fiber_become(fiber, FIBER_READY);
+	record_submit(foreign->segment, fiber);
+	scheduler_inject(io, fiber);
+	return 0;
+}
+
+/* What weft_run and its fiber share; the thread that waits has it on its stack. */
+struct foreign_run {
+	weft_function *function;
+	const void *context;
+	void *result;
+	pthread_mutex_t mutex; /* for `done` */
+	pthread_cond_t ends;
+	bool done;
+};
+
+static void run_for_foreign(struct weft *io, const void *context, void *argument)
+{
+	struct foreign_run *run = argument;
+	(void)context;
+	run->function(io, run->context, run->result);
+	pthread_mutex_lock(&run->mutex);
+	run->done = true;
+	pthread_cond_signal(&run->ends);
+	pthread_mutex_unlock(&run->mutex);
+}
+
+int weft_run(struct weft_foreign *foreign, weft_function *function, const void *context,
+	     void *result)
+{
+	struct worker *worker = base_this_thread();
+	if (worker && worker->io == foreign->io)
+		return -EDEADLK;
+	struct foreign_run run = {.function = function, .context = context,
+				  .result = result,
+				  .mutex = PTHREAD_MUTEX_INITIALIZER,
+				  .ends = PTHREAD_COND_INITIALIZER};
+	int error = weft_submit(foreign, run_for_foreign, NULL, 0, &run);
+	pthread_mutex_lock(&run.mutex);
+	while (!error && !run.done)
+		pthread_cond_wait(&run.ends, &run.mutex);
+	pthread_mutex_unlock(&run.mutex);
+	pthread_cond_destroy(&run.ends);
+	pthread_mutex_destroy(&run.mutex);
+	return error;
 }

@@ -39,7 +39,7 @@ static uint32_t name_current(struct worker *worker, const char *text)
 
 SCHEDULER_RECORDS static void record_name(struct worker *worker, const char *text)
 {
-	TRACE(worker->segment, NAME, .fiber = worker->current->id,
+	TRACE(worker->segment, NAME, .fiber = fiber_id(worker->current),
 	      .fiber_sequence = fiber_count_record(worker->current),
 	      .value = name_current(worker, text));
 	(void)text;
@@ -48,7 +48,7 @@ SCHEDULER_RECORDS static void record_name(struct worker *worker, const char *tex
 void weft_name(struct weft *io, const char *text)
 {
 	struct worker *worker = scheduler_worker(io);
-	worker->current->name = text;
+	store_relaxed(&worker->current->name, text); /* see fiber.h */
 	if (scheduler_traces(worker))
 		record_name(worker, text);
 }
@@ -56,7 +56,7 @@ void weft_name(struct weft *io, const char *text)
 void weft_mark(struct weft *io, const char *text, uint32_t number)
 {
 	struct worker *worker = scheduler_worker(io);
-	TRACE(worker->segment, MARK, .fiber = worker->current->id,
+	TRACE(worker->segment, MARK, .fiber = fiber_id(worker->current),
 	      .fiber_sequence = fiber_count_record(worker->current),
 	      .value = trace_pair(number, string_of(worker, text)));
 	(void)text, (void)number;
@@ -65,7 +65,7 @@ void weft_mark(struct weft *io, const char *text, uint32_t number)
 void weft_span_begin(struct weft *io, const char *text)
 {
 	struct worker *worker = scheduler_worker(io);
-	TRACE(worker->segment, SPAN_BEGIN, .fiber = worker->current->id,
+	TRACE(worker->segment, SPAN_BEGIN, .fiber = fiber_id(worker->current),
 	      .fiber_sequence = fiber_count_record(worker->current),
 	      .value = string_of(worker, text));
 	(void)text;
@@ -74,7 +74,7 @@ void weft_span_begin(struct weft *io, const char *text)
 void weft_span_end(struct weft *io, const char *text)
 {
 	struct worker *worker = scheduler_worker(io);
-	TRACE(worker->segment, SPAN_END, .fiber = worker->current->id,
+	TRACE(worker->segment, SPAN_END, .fiber = fiber_id(worker->current),
 	      .fiber_sequence = fiber_count_record(worker->current),
 	      .value = string_of(worker, text));
 	(void)text;

@@ -1,12 +1,10 @@
-/* runtime.c: the beginning and the end of a runtime: weft_init, weft_deinit, and what each
- * worker does between its thread's start and its idle fiber.
- *
- * Worker 0 is the caller's thread. Its own stack is the main fiber's, so its idle fiber gets a
- * slot. The other workers' own stacks are their idle fibers'. */
+/* runtime.c: the beginning and the end of a runtime: weft_init and weft_deinit. */
 #include "scheduler/runtime.h"
 
 #include <errno.h> /* for the names of the constants */
-#include <signal.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,7 +15,7 @@
 
 #define SLOT_SIZE_DEFAULT   65536u
 #define WARM_STACKS_DEFAULT 16384u
-#define IDLE_FIBERS         0xFFFF0000u /* numbers of idle fibers begin here, as in traces */
+#define LEFT_ROOM           80 /* bytes for the last fiber that is named, and the end */
 
 /* ---- options ---- */
 
@@ -71,22 +69,6 @@ static void close_trace(struct weft *io)
 	(void)trace_close(io->trace); /* whole anyway; nobody is left to tell */
 }
 
-static void record_birth(struct worker *worker, struct fiber *fiber, const char *name)
-{
-	if (!scheduler_traces(worker))
-		return;
-	uint32_t string = trace_string(worker->io->trace, name);
-	TRACE(worker->segment, CREATE, .fiber = fiber->id,
-	      .fiber_sequence = fiber_count_first_record(fiber));
-	fiber_set_traced_name(fiber, string);
-	TRACE(worker->segment, NAME, .fiber = fiber->id,
-	      .fiber_sequence = fiber_count_record(fiber), .value = string);
-}
-
-static struct trace_segment *claim_segment(const struct worker *worker)
-{
-	return trace_claim_worker(worker->io->trace, worker->index);
-}
 #else
 static void open_trace(struct weft *io, const struct weft_options *options)
 {
@@ -96,169 +78,70 @@ static void close_trace(struct weft *io)
 {
 	(void)io;
 }
-static void record_birth(struct worker *worker, struct fiber *fiber, const char *name)
-{
-	(void)worker, (void)fiber, (void)name;
-}
-static struct trace_segment *claim_segment(const struct worker *worker)
-{
-	(void)worker;
-	return NULL;
-}
 #endif
-
-/* ---- workers ---- */
-
-/* The thread becomes that worker, running the fiber that stands for its own stack. */
-static void enter_worker(struct worker *worker, uint32_t id, const char *name)
-{
-	struct fiber *self = &worker->thread_fiber;
-	base_set_this_thread(worker);
-	worker->segment = claim_segment(worker);
-	worker->current = self;
-	self->io = worker->io;
-	self->id = id;
-	self->name = name;
-	self->state = FIBER_RUNNING;
-	context_adopt(&self->context);
-	record_birth(worker, self, name);
-	TRACE(worker->segment, WORKER_START, .fiber = self->id,
-	      .fiber_sequence = fiber_count_record(self), .value = system_thread_id());
-	if (worker->io->handles_overflow)
-		worker->signal_stack = overflow_enter_thread();
-}
-
-static void exit_worker(struct worker *worker)
-{
-	TRACE(worker->segment, WORKER_STOP, .fiber = worker->current->id,
-	      .fiber_sequence = fiber_count_record(worker->current));
-	overflow_exit_thread(worker->signal_stack);
-	context_destroy(&worker->thread_fiber.context);
-	base_set_this_thread(NULL);
-}
-
-static void *worker_main(void *argument)
-{
-	struct worker *worker = argument;
-	worker->idle = &worker->thread_fiber;
-	enter_worker(worker, IDLE_FIBERS + worker->index, "idle");
-	scheduler_idle(worker);
-	exit_worker(worker);
-	return NULL;
-}
-
-/* Threads beyond the first handle no signals of the program's. */
-static int start_thread(struct worker *worker)
-{
-	sigset_t all, old;
-	sigfillset(&all);
-	sigdelset(&all, SIGSEGV); /* an overflow is reported by whoever it meets */
-	sigdelset(&all, SIGBUS);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	int error = pthread_create(&worker->thread, NULL, worker_main, worker);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	return -error;
-}
-
-/* Starts what can be started; a runtime of fewer workers is a runtime. */
-static int start_threads(struct weft *io, uint32_t wanted)
-{
-	for (uint32_t i = 1; i < wanted; i++) {
-		int error = start_thread(&io->worker[i]);
-		if (error)
-			return i == 1 ? error : 0;
-		io->workers = i + 1;
-	}
-	return 0;
-}
-
-static void join_threads(struct weft *io)
-{
-	pthread_mutex_lock(&io->sleep_mutex);
-	io->stopping = true;
-	pthread_cond_broadcast(&io->something);
-	pthread_mutex_unlock(&io->sleep_mutex);
-	for (uint32_t i = 1; i < io->workers; i++)
-		pthread_join(io->worker[i].thread, NULL);
-}
-
-/* ---- worker 0's idle fiber ---- */
-
-static void idle_entry(void *argument)
-{
-	(void)argument;
-	scheduler_idle(base_this_thread());
-	weft_fatal(
-		"worker 0's idle fiber ended; the main fiber never waits for the end");
-}
-
-static int make_idle(struct worker *worker)
-{
-	struct fiber *idle = slab_take(&worker->io->slabs, &worker->warm);
-	if (!idle)
-		return -ENOMEM;
-	int error =
-		fiber_begin(idle, idle_entry, worker->io->control_words, NULL, 0, 16);
-	if (error)
-		return error;
-	idle->io = worker->io;
-	idle->id = IDLE_FIBERS + worker->index;
-	idle->name = "idle";
-	record_birth(worker, idle, "idle");
-	fiber_become(idle, FIBER_READY);
-	worker->idle = idle;
-	return 0;
-}
 
 /* ---- beginning and end ---- */
 
+/* Zeroed, and aligned to a cache line. */
+static void *allocate_lines(size_t size)
+{
+	void *memory = aligned_alloc(64, (size + 63) / 64 * 64);
+	return memory ? memset(memory, 0, size) : NULL;
+}
+
+static void free_all(struct weft *io)
+{
+	for (uint32_t i = 0; io->worker && i < io->workers; i++)
+		worker_destroy(&io->worker[i]);
+	free(io->worker);
+	free(io);
+}
+
 static struct weft *allocate(const struct weft_options *options)
 {
-	struct weft *io = calloc(1, sizeof *io);
+	struct weft *io = allocate_lines(sizeof *io);
 	if (!io)
 		return NULL;
-	io->worker = calloc(options->workers, sizeof *io->worker);
-	if (!io->worker) {
-		free(io);
-		return NULL;
-	}
-	for (uint32_t i = 0; i < options->workers; i++) {
-		io->worker[i].io = io;
-		io->worker[i].index = i;
+	io->workers = options->workers;
+	io->worker = allocate_lines(options->workers * sizeof *io->worker);
+	int error = io->worker ? 0 : -ENOMEM;
+	for (uint32_t i = 0; io->worker && i < options->workers; i++) {
+		if (worker_init(&io->worker[i], io, i))
+			error = -ENOMEM;
 		io->worker[i].warm.limit = options->warm_stacks;
 	}
-	return io;
+	if (!error)
+		return io;
+	free_all(io);
+	return NULL;
 }
 
 static void set_up(struct weft *io, const struct weft_options *options)
 {
 	slab_init(&io->slabs, options->stack_size, options->guard);
 	io->control_words = context_control_words();
-	io->workers = 1;
-	io->workers_room = options->workers;
 	/* 1 is the main fiber. Relaxed: nobody else is here yet. */
 	store_relaxed(&io->next_id, 2);
-	pthread_mutex_init(&io->sleep_mutex, NULL);
-	pthread_cond_init(&io->something, NULL);
+	/* All but worker 0 are asleep: not born. */
+	store_relaxed(&io->idle.word,
+		      (IDLE_ASLEEP(options->workers) - 1) & ~(IDLE_ASLEEP(1) - 1));
 	io->handles_overflow =
 		!options->keep_signals && overflow_watch(&io->slabs) == 0;
 	open_trace(io, options);
 	io->main_fiber = &io->worker[0].thread_fiber;
 	io->main_fiber->pinned = true;
-	enter_worker(&io->worker[0], 1, "main");
+	worker_enter(&io->worker[0], 1, "main");
 }
 
 static void tear_down(struct weft *io)
 {
-	exit_worker(&io->worker[0]);
+	worker_exit(&io->worker[0]);
 	close_trace(io);
 	if (io->handles_overflow)
 		overflow_forget(&io->slabs);
 	slab_destroy(&io->slabs);
-	pthread_cond_destroy(&io->something);
-	pthread_mutex_destroy(&io->sleep_mutex);
-	free(io->worker);
-	free(io);
+	poller_close(&io->poller);
+	free_all(io);
 }
 
 int weft_init(struct weft **result, const struct weft_options *given)
@@ -275,16 +158,75 @@ int weft_init(struct weft **result, const struct weft_options *given)
 	struct weft *io = allocate(&options);
 	if (!io)
 		return -ENOMEM;
-	set_up(io, &options);
-	error = make_idle(&io->worker[0]);
-	if (!error)
-		error = start_threads(io, options.workers);
+	error = poller_open(&io->poller);
 	if (error) {
-		tear_down(io);
+		free_all(io);
 		return error;
 	}
-	*result = io;
-	return 0;
+	set_up(io, &options);
+	error = worker_make_idle(&io->worker[0]);
+	if (error)
+		tear_down(io);
+	else
+		*result = io;
+	return error;
+}
+
+/* Appends what fits. */
+__attribute__((format(printf, 2, 3))) static void tell(struct weft *io, const char *format,
+						       ...)
+{
+	size_t length = strlen(io->left);
+	va_list arguments;
+	va_start(arguments, format);
+	(void)vsnprintf(io->left + length, sizeof io->left - length, format, arguments);
+	va_end(arguments);
+}
+
+static bool is_alive(const struct fiber *fiber)
+{
+	uint8_t state = load_relaxed(&fiber->state); /* see fiber.h */
+	return state != FIBER_FREE && state != FIBER_FINISHED;
+}
+
+/* Names the fibers that are alive, as many as there is room for. Those that run meanwhile may
+ * have ended before somebody reads it. */
+static void tell_fibers(struct weft *io, uint64_t alive)
+{
+	uint64_t slots = slab_carved(&io->slabs);
+	tell(io, "%" PRIu64 " %s alive:", alive, alive == 1 ? "fiber is" : "fibers are");
+	for (uint64_t i = 0; i < slots; i++) {
+		const struct fiber *fiber = slab_at(&io->slabs, i);
+		uint32_t id = fiber_id(fiber);
+		if (!is_alive(fiber) || id >= IDLE_FIBERS)
+			continue;
+		if (strlen(io->left) + LEFT_ROOM > sizeof io->left) {
+			tell(io, " and more");
+			break;
+		}
+		const char *name = load_relaxed(&fiber->name); /* see fiber.h */
+		tell(io, name ? " %" PRIu32 " (%.32s)" : " %" PRIu32, id, name);
+	}
+	tell(io, "; await them first");
+}
+
+/* What keeps the runtime from ending; empty: nothing. */
+static void look_around(struct weft *io)
+{
+	/* Acquire: what was submitted before a detach is counted. Pairs with: weft_detach. */
+	uint32_t foreign = load_acquire(&io->foreign);
+	uint64_t alive = scheduler_alive(io);
+	*io->left = 0;
+	if (foreign > 0)
+		tell(io, "%" PRIu32 " foreign %s attached; detach first%s", foreign,
+		     foreign == 1 ? "thread is" : "threads are", alive ? ". " : "");
+	if (alive > 0)
+		tell_fibers(io, alive);
+}
+
+const char *weft_left(struct weft *io)
+{
+	return io->left;
 }
 
 int weft_deinit(struct weft *io)
@@ -292,9 +234,10 @@ int weft_deinit(struct weft *io)
 	struct worker *worker = base_this_thread();
 	if (!worker || worker->io != io || worker->current != io->main_fiber)
 		return -EPERM;
-	if (scheduler_alive(io) > 0)
+	look_around(io);
+	if (*io->left)
 		return -EBUSY;
-	join_threads(io);
+	sleeper_stop_all(io);
 	annotate_acquire(io); /* what the fibers did */
 	tear_down(io);
 	return 0;

@@ -1,11 +1,19 @@
 #include "scheduler/scheduler.h"
 
+#include "base/system.h"
+
 #if defined(WEFT_TRACING)
 _Static_assert(FIBER_YIELDS == (int)TRACE_leave_YIELD, "fiber.h: the trace's numbers");
 _Static_assert(FIBER_PARKS == (int)TRACE_leave_PARK, "fiber.h: the trace's numbers");
 _Static_assert(FIBER_FINISHES == (int)TRACE_leave_FINISH,
 	       "fiber.h: the trace's numbers");
 _Static_assert(FIBER_IDLES == (int)TRACE_leave_IDLE, "fiber.h: the trace's numbers");
+_Static_assert(PLACE_LOCAL == (int)TRACE_place_LOCAL &&
+		       PLACE_NEWEST == (int)TRACE_place_NEWEST &&
+		       PLACE_INJECTED == (int)TRACE_place_INJECTED &&
+		       PLACE_REMOTE == (int)TRACE_place_REMOTE &&
+		       PLACE_DIRECT == (int)TRACE_place_DIRECT,
+	       "scheduler.h: the trace's numbers");
 #endif
 
 void scheduler_more_ids(struct worker *worker)
@@ -17,88 +25,123 @@ void scheduler_more_ids(struct worker *worker)
 
 uint64_t scheduler_alive(const struct weft *io)
 {
-	uint64_t alive = 0;
-	for (uint32_t i = 0; i < io->workers; i++) /* counters */
+	uint64_t alive = load_relaxed(&io->submitted);   /* counters, all */
+	for (uint32_t i = 0; i < io->workers; i++)
 		alive += load_relaxed(&io->worker[i].created) -
 			 load_relaxed(&io->worker[i].ended);
 	return alive;
 }
 
-/* ---- becoming ready, sleeping and waking ---- */
-
-/* All are woken for the main fiber: the one that may run it has to be among them. */
-static void wake_sleeper(struct weft *io, bool all)
-{
-	pthread_mutex_lock(&io->sleep_mutex);
-	if (all)
-		pthread_cond_broadcast(&io->something);
-	else
-		pthread_cond_signal(&io->something);
-	pthread_mutex_unlock(&io->sleep_mutex);
-}
-
-void scheduler_enqueue_shared(struct weft *io, struct fiber *fiber)
-{
-	bool pinned = fiber->pinned; /* once it is in the queue it is no longer ours */
-	lock_take(&io->ready.lock);
-	ready_append(&io->ready, fiber);
-	bool asleep = io->ready.sleepers > 0;
-	lock_give(&io->ready.lock);
-	if (asleep)
-		wake_sleeper(io, pinned);
-}
+/* ---- into a queue ---- */
 
 SCHEDULER_RECORDS void scheduler_record_ready(struct worker *worker,
-					      struct fiber *fiber)
+					      struct fiber *fiber,
+					      enum scheduler_place place)
 {
-	TRACE(worker->segment, READY, .arg = TRACE_place_SHARED, .fiber = fiber->id,
-	      .fiber_sequence = fiber_count_record(fiber), .peer = worker->current->id);
-	(void)worker, (void)fiber;
+	TRACE(worker->segment, READY, .arg = (uint8_t)place, .fiber = fiber_id(fiber),
+	      .fiber_sequence = fiber_count_record(fiber), .peer = fiber_id(worker->current));
+	(void)worker, (void)fiber, (void)place;
 }
 
-struct fiber *scheduler_claim_shared(struct weft *io, struct fiber *fiber, uint32_t id)
+void scheduler_inject(struct weft *io, struct fiber *fiber)
 {
-	lock_take(&io->ready.lock);
-	fiber = ready_take(&io->ready, fiber, id);
-	lock_give(&io->ready.lock);
-	return fiber;
+	injection_push(&io->injection, fiber);
+	idle_publish(&io->idle, IDLE_WORK);
 }
 
-struct fiber *scheduler_take_shared(struct worker *worker)
+/* By its own worker: it comes behind what is ready there now. */
+static void see_pinned(struct worker *worker)
 {
-	struct ready_queue *ready = &worker->io->ready;
-	lock_take(&ready->lock);
-	struct fiber *fiber = ready_take_first(ready, worker->index == 0);
-	lock_give(&ready->lock);
-	return fiber;
+	worker->pinned_is_seen = true;
+	worker->pinned_is_due = load_relaxed(&worker->ready.last); /* its own */
 }
 
-/* As scheduler_take; a worker that finds nothing is counted among the sleepers before anybody can
- * add something, so that whoever does wakes it. */
-static struct fiber *take_or_count(struct worker *worker)
+/* To the slot of the one worker that may run it. */
+static void give_pinned(struct worker *worker, struct fiber *fiber)
 {
-	struct ready_queue *ready = &worker->io->ready;
-	lock_take(&ready->lock);
-	struct fiber *fiber = ready_take_first(ready, worker->index == 0);
-	ready->sleepers += fiber == NULL;
-	lock_give(&ready->lock);
-	return fiber;
+	struct worker *home = &worker->io->worker[0];
+	if (worker == home)
+		see_pinned(home);
+	/* Release: the fiber is whole. Pairs with: scheduler_take_pinned. */
+	store_release(&home->pinned, fiber);
+	if (worker != home)
+		idle_publish_to(&worker->io->idle, home->index, IDLE_PINNED);
 }
 
-/* The worker has nothing to run. Returns a fiber, or NULL at the end. */
-static struct fiber *sleep_until_ready(struct worker *worker)
+void scheduler_enqueue_elsewhere(struct worker *worker, struct fiber *fiber)
 {
-	struct weft *io = worker->io;
-	struct fiber *fiber = NULL;
-	pthread_mutex_lock(&io->sleep_mutex);
-	while (!io->stopping && !(fiber = take_or_count(worker))) {
-		pthread_cond_wait(&io->something, &io->sleep_mutex);
-		lock_take(&io->ready.lock);
-		io->ready.sleepers--;
-		lock_give(&io->ready.lock);
+	if (fiber->pinned)
+		give_pinned(worker, fiber);
+	else
+		scheduler_inject(worker->io, fiber);
+}
+
+/* ---- out of a queue ---- */
+
+bool scheduler_claim(struct worker *worker, struct fiber *fiber, uint32_t id)
+{
+	if (!fresh_claim(&worker->fresh, fiber))
+		return false;
+	/* It may be another life in the same slot: the one that was meant has ended just now,
+	 * elsewhere, and has not told so yet. There is room: it was taken from there. */
+	if (fiber_id(fiber) != id) {
+		fresh_push(&worker->fresh, fiber);
+		scheduler_published(worker);
+		return false;
 	}
-	pthread_mutex_unlock(&io->sleep_mutex);
+	fiber_prefetch(fresh_peek_oldest(&worker->fresh)); /* whoever awaits one awaits more */
+	return true;
+}
+
+/* It is the pinned fiber's turn when all have run that were ready before it. */
+struct fiber *scheduler_take_pinned(struct worker *worker)
+{
+	if (!worker->pinned_is_seen)
+		see_pinned(worker);
+	/* Relaxed: it only grows. */
+	if (load_relaxed(&worker->ready.first) < worker->pinned_is_due)
+		return NULL;
+	worker->pinned_is_seen = false;
+	/* Acquire: the fiber is whole. Pairs with: give_pinned. */
+	struct fiber *fiber = load_acquire(&worker->pinned);
+	store_relaxed(&worker->pinned, NULL); /* nobody gives it before it has run */
 	return fiber;
+}
+
+SCHEDULER_RECORDS static void record_lengths(struct worker *worker)
+{
+	TRACE(worker->segment, QUEUE_LENGTH,
+	      .value = trace_pair(scheduler_queue_length(worker),
+				  injection_length(&worker->io->injection)));
+	(void)worker;
+}
+
+/* What others brought, behind what is ready here already. */
+static void gather(struct worker *worker)
+{
+	scheduler_poll(worker);
+	struct fiber *fiber = scheduler_take_injected(worker, INJECTED_AT_ONCE);
+	if (fiber)
+		scheduler_enqueue(worker, fiber);
+	if (scheduler_traces(worker))
+		record_lengths(worker);
+}
+
+/* The fair switch: the first of those that are ready. When it is the oldest child's turn the
+ * budget stays spent, and the next switch is its. */
+struct fiber *scheduler_take_fairly(struct worker *worker)
+{
+	if (worker->oldest_is_due) {
+		worker->oldest_is_due = false;
+		worker->budget = BUDGET;
+		return fresh_steal(&worker->fresh);
+	}
+	gather(worker);
+	worker->oldest_is_due = --worker->fair_turns == 0;
+	if (worker->oldest_is_due)
+		worker->fair_turns = OLDEST_TURN;
+	worker->budget = worker->oldest_is_due ? 1 : BUDGET;
+	return scheduler_take_first(worker);
 }
 
 /* ---- switching ---- */
@@ -111,8 +154,8 @@ SCHEDULER_RECORDS void scheduler_record_switch(struct worker *worker,
 	uint32_t used = fiber_stack_used(from);
 	if (used > from->deepest)
 		from->deepest = used;
-	TRACE(worker->segment, SWITCH, .arg = (uint8_t)reason, .fiber = to->id,
-	      .fiber_sequence = fiber_count_record(to), .peer = from->id,
+	TRACE(worker->segment, SWITCH, .arg = (uint8_t)reason, .fiber = fiber_id(to),
+	      .fiber_sequence = fiber_count_record(to), .peer = fiber_id(from),
 	      .value = trace_pair(used, fiber_count_record(from)));
 	(void)to, (void)reason;
 }
@@ -154,15 +197,24 @@ static void after_idle(void *worker)
 	(void)scheduler_arrive(worker, FIBER_IDLES, FIBER_READY);
 }
 
-/* What a worker's idle fiber runs, until the end. */
-void scheduler_idle(struct worker *worker)
+/* What is ready here, or what a search finds; NULL at the end. */
+static struct fiber *find(struct worker *worker, bool searches)
 {
-	for (;;) {
-		struct fiber *next = scheduler_take(worker);
-		if (!next)
-			next = sleep_until_ready(worker);
-		if (!next)
-			return;
+	struct idle *idle = &worker->io->idle;
+	if (!searches) {
+		struct fiber *fiber = scheduler_take(worker);
+		if (fiber)
+			return fiber;
+		idle_begin_search(idle);
+	}
+	return idle_run(idle, worker, worker->index);
+}
+
+void scheduler_idle(struct worker *worker, bool searches)
+{
+	struct fiber *next;
+	while ((next = find(worker, searches))) {
+		searches = false;
 		worker->leave.to = next;
 		context_switch(&worker->idle->context, &next->context, after_idle,
 			       worker);

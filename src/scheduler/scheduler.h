@@ -1,17 +1,28 @@
-/* scheduler.h: workers, and the queue of fibers that are ready.
+/* scheduler.h: workers, the queues of fibers that are ready, and the switch from one to the next.
  *
  * Concepts. A worker is a thread that runs fibers, one at a time; worker 0 is the thread that
- * called weft_init. Fibers that are ready wait in one queue, in order of arrival, under one
- * lock; any worker takes the first. The main fiber is pinned: only worker 0 takes it. A worker
- * that finds nothing runs its idle fiber, and sleeps there until something is ready.
+ * called weft_init. The others are born when there is something for them to do. Each has two
+ * queues of its own: its children that have not run (fresh.h), and fibers that were woken or that
+ * yielded (ready.h). A third queue is for all (injection.h). A worker takes its newest child
+ * first, so that a tree of forks unfolds depth first, on few stacks; then the first that is
+ * ready. One that finds nothing looks into the queues of the others (search.c), and then sleeps
+ * (idle.h, sleeper.h).
  *
- * (One queue under one lock is what chapter 3 replaces. The interface stays.)
+ * Nobody waits without a bound. Each BUDGET-th switch of a worker is fair: it looks into the
+ * poller and the injection queue, and takes the fiber that has been ready for longest; after each
+ * OLDEST_TURN-th of them the next switch takes the oldest child. A switch that needs no queue, to a
+ * child that is awaited or to an awaiter, counts too, and waits for the one whose turn it is.
  *
  * States of a worker, and who makes each transition:
  *
- *   running -- leave, nothing is ready --> idle -- sleep --> asleep -- wake_sleeper --> idle
- *   idle -- scheduler_take finds a fiber --> running
- *   idle -- join_threads, by weft_deinit --> ended
+ *   unborn -- idle_wake --> searching
+ *   running -- scheduler_park, scheduler_leave; scheduler_take finds nothing --> its idle fiber
+ *   its idle fiber -- idle_begin_search --> searching -- idle_search finds a fiber --> running
+ *   searching -- idle_fall_asleep --> asleep, or blocked in the poller -- idle_wake --> searching
+ *   searching, asleep, blocked -- weft_deinit --> ended
+ *
+ * The main fiber is pinned to worker 0: when it is ready it waits in that worker's slot, not in a
+ * queue, so that no thief can take it.
  *
  * The rule of this file: a fiber that leaves is published by its after-switch step, on the
  * stack of the next one, and by nobody else. scheduler_park takes such a step from its caller,
@@ -23,24 +34,43 @@
  *   after_await_claimed   future  the same, and the other runs next
  *   after_finish          future  it has ended: its slot is free, an awaiter is made ready
  *   after_finish_direct   future  the same, and its awaiter runs next
+ *   after_finish_alone    future  it has ended, and nobody awaits it
  *
- * Lock order: ready.lock, then nothing. sleep_mutex, then ready.lock.
- * Includes: base, context, fiber. */
+ * Lock order: a sleeper's mutex, then the slabs' lock; no others are held together.
+ *
+ * Rejected, each with what it did (chapter 3): one list of ready fibers, newest first, of which
+ * a thief takes all; one queue under one lock; a deque for everything.
+ *
+ * Includes: base, context, fiber, poller. */
 #ifndef WEFT_SCHEDULER_SCHEDULER_H
 #define WEFT_SCHEDULER_SCHEDULER_H
 
-#include <pthread.h>
-
-#include "base/lock.h"
 #include "base/thread_local.h"
 #include "base/tracing.h"
 #include "fiber/fiber.h"
 #include "fiber/slab.h"
+#include "scheduler/fresh.h"
+#include "scheduler/idle.h"
+#include "scheduler/injection.h"
 #include "scheduler/ready.h"
+#include "scheduler/sleeper.h"
 #include "weft.h"
 
-#define WORKERS_MAX 64
+#define WORKERS_MAX IDLE_WORKERS_MAX
 #define IDS_AT_ONCE 32 /* fiber numbers that a worker takes from the common counter */
+
+#ifndef BUDGET
+#define BUDGET 61 /* switches of a worker from one fair one to the next */
+#endif
+
+/* Fair switches from one that takes the oldest child too to the next. Each begins another branch
+ * of a tree of forks, whose stacks are then alive beside those of all the others. */
+#ifndef OLDEST_TURN
+#define OLDEST_TURN 64
+#endif
+
+/* Fibers that a fair switch takes out of the injection queue. */
+#define INJECTED_AT_ONCE 16
 
 struct worker;
 
@@ -62,7 +92,11 @@ struct worker_string {
 struct worker {
 	struct weft *io; /* set once */
 	uint32_t index;  /* set once */
+	bool wakes;      /* set once: there are others that it could wake */
 	/* Touched by the thread that is this worker only. */
+	uint32_t budget;       /* switches until the fair one */
+	uint32_t fair_turns;   /* fair switches until the oldest child's turn */
+	bool oldest_is_due;    /* at the next switch */
 	uint32_t ids_left;     /* numbers from next_id on that are this worker's */
 	uint32_t next_id;      /* for a new fiber */
 	struct fiber *current; /* the fiber that runs, or the idle one */
@@ -71,12 +105,31 @@ struct worker {
 	struct trace_segment *segment;
 	/* Written by that thread, read by weft_deinit. Relaxed: a count. */
 	_Atomic uint64_t created, ended;
+	/* A pinned fiber that is ready; NULL: it is not. Given by anyone who wakes it. */
+	_Atomic(struct fiber *) pinned;
+	struct fresh_queue fresh; /* see there for whose each field is */
+	struct ready_queue ready;
 	/* Touched by that thread only, and seldom. */
+	_Alignas(64) bool pinned_is_seen;
+	uint64_t pinned_is_due; /* once seen: when the ready queue has come so far */
+	uint32_t random;        /* which victim is asked first */
+	uint32_t batches;       /* it has stolen */
 	struct worker_string strings[WORKER_STRINGS];
 	struct fiber *idle;
 	struct fiber thread_fiber; /* stands for the thread's own stack */
 	void *signal_stack;
-	pthread_t thread; /* set once, for all but worker 0 */
+	struct sleeper sleeper;
+};
+
+/* How whoever waits for descriptors and deadlines takes part. All are called by a worker, which
+ * may be inside a call of any fiber that suspends; none may suspend. */
+struct scheduler_hooks {
+	/* What the poller had. */
+	void (*deliver)(struct worker *worker, const struct poller_event *events,
+			uint32_t count);
+	/* When expire is next to be called: a time of the monotonic clock, or UINT64_MAX. */
+	uint64_t (*next_deadline)(struct weft *io);
+	void (*expire)(struct worker *worker, uint64_t now_ns);
 };
 
 struct weft {
@@ -84,19 +137,28 @@ struct weft {
 	uint64_t control_words;   /* that fibers start with; set once */
 	struct trace *trace;      /* set once */
 	struct fiber *main_fiber; /* set once */
+	uint32_t workers;         /* how many there are, born or not; set once */
+	struct worker *worker;    /* an array of that many; set once */
+	bool handles_overflow;    /* set once */
+	const struct scheduler_hooks *hooks; /* set before anything is watched */
+	struct poller poller;
 	_Atomic uint32_t next_id; /* relaxed: it only has to be new */
 
-	struct ready_queue ready; /* under its lock, but for a worker that is alone */
+	struct idle idle;
+	struct sleeper_poll poll;
+	_Alignas(64) struct injection_queue injection;
 
-	pthread_mutex_t sleep_mutex; /* a worker that sleeps holds it until it waits */
-	pthread_cond_t something;    /* to run, or the end */
-	bool stopping;               /* under sleep_mutex */
+	/* Foreign threads: how many handles are open, and what they have created. */
+	_Atomic uint32_t foreign;
+	_Atomic uint64_t submitted; /* relaxed: a count */
 
-	uint32_t workers;      /* how many there are; set once */
-	uint32_t workers_room; /* how many were wanted; set once */
-	struct worker *worker; /* an array of that many */
-	bool handles_overflow; /* set once */
+	char left[512]; /* what weft_deinit found alive; written by the main fiber */
 };
+
+static inline struct weft *scheduler_runtime_of(struct idle *idle)
+{
+	return (struct weft *)(void *)((char *)idle - offsetof(struct weft, idle));
+}
 
 /* The calling thread's worker. Fatal for a thread that runs no fiber of `io`. Ask again after
  * anything that may suspend. */
@@ -122,56 +184,125 @@ static inline bool scheduler_traces(const struct worker *worker)
 
 #define SCHEDULER_RECORDS __attribute__((noinline, cold))
 
-/* A runtime of one worker shares its queue with nobody: there is nobody to lock out or to
- * wake. Worker 0 has written io->workers itself; the others need not look. */
-static inline bool scheduler_is_alone(const struct worker *worker)
-{
-	return worker->index == 0 && worker->io->workers == 1;
-}
+/* Where a fiber becomes ready; the numbers are those of the trace's choice "place". */
+enum scheduler_place {
+	PLACE_LOCAL = 1,
+	PLACE_NEWEST = 2,
+	PLACE_INJECTED = 3,
+	PLACE_REMOTE = 4,
+	PLACE_DIRECT = 6,
+};
 
-/* The slow halves of the functions below, and what they record. */
-void scheduler_enqueue_shared(struct weft *io, struct fiber *fiber);
-struct fiber *scheduler_claim_shared(struct weft *io, struct fiber *fiber, uint32_t id);
-struct fiber *scheduler_take_shared(struct worker *worker);
-void scheduler_record_ready(struct worker *worker, struct fiber *fiber);
+void scheduler_record_ready(struct worker *worker, struct fiber *fiber,
+			    enum scheduler_place place);
 void scheduler_record_switch(struct worker *worker, struct fiber *from,
 			     enum fiber_reason reason);
 
-static inline void scheduler_enqueue(struct worker *worker, struct fiber *fiber)
+/* ---- into a queue ---- */
+
+/* The slow halves: to the pinned fiber's own worker, or where there is room for all. */
+void scheduler_enqueue_elsewhere(struct worker *worker, struct fiber *fiber);
+void scheduler_inject(struct weft *io, struct fiber *fiber);
+
+/* What that worker has shown in its queue, somebody may take. */
+static inline void scheduler_published(struct worker *worker)
 {
-	if (scheduler_is_alone(worker))
-		ready_append(&worker->io->ready, fiber);
-	else
-		scheduler_enqueue_shared(worker->io, fiber);
+	if (worker->wakes)
+		idle_publish(&worker->io->idle, IDLE_WORK);
 }
 
-/* A new or parked fiber may run: to the end of the queue. The caller owns it, and no longer
+/* The place of a fiber that scheduler_enqueue would put there; stays so until the next push. */
+static inline enum scheduler_place scheduler_place_of(struct worker *worker,
+						      const struct fiber *fiber)
+{
+	if (__builtin_expect(fiber->pinned, 0))
+		return worker->index == 0 ? PLACE_LOCAL : PLACE_REMOTE;
+	return ready_has_room(&worker->ready) ? PLACE_LOCAL : PLACE_INJECTED;
+}
+
+static inline void scheduler_enqueue(struct worker *worker, struct fiber *fiber)
+{
+	if (__builtin_expect(fiber->pinned || !ready_has_room(&worker->ready), 0)) {
+		scheduler_enqueue_elsewhere(worker, fiber);
+		return;
+	}
+	ready_push(&worker->ready, fiber);
+	scheduler_published(worker);
+}
+
+/* A parked fiber may run: to the end of the worker's queue. The caller owns it, and no longer
  * after the call. May be called by an after-switch step. */
 static inline void scheduler_make_ready(struct worker *worker, struct fiber *fiber)
 {
 	fiber_become(fiber, FIBER_READY);
 	if (scheduler_traces(worker))
-		scheduler_record_ready(worker, fiber);
+		scheduler_record_ready(worker, fiber,
+				       scheduler_place_of(worker, fiber));
 	scheduler_enqueue(worker, fiber);
 }
 
-/* Takes a fiber of that life out of the queue, if it is there. The caller then owns it, and
- * switches to it. Returns NULL if it is not there. */
-static inline struct fiber *scheduler_claim(struct worker *worker, struct fiber *fiber,
-					    uint32_t id)
+/* A new fiber may run: it is the worker's newest child. As scheduler_make_ready. */
+static inline void scheduler_make_fresh(struct worker *worker, struct fiber *fiber)
 {
-	if (scheduler_is_alone(worker))
-		return ready_take(&worker->io->ready, fiber, id);
-	return scheduler_claim_shared(worker->io, fiber, id);
+	bool room = fresh_has_room(&worker->fresh);
+	fiber_become(fiber, FIBER_READY);
+	if (scheduler_traces(worker))
+		scheduler_record_ready(worker, fiber,
+				       room ? PLACE_NEWEST : PLACE_INJECTED);
+	if (__builtin_expect(!room, 0)) {
+		scheduler_inject(worker->io, fiber);
+		return;
+	}
+	fresh_push(&worker->fresh, fiber);
+	scheduler_published(worker);
 }
 
-/* The first in the queue that this worker may run, or NULL. */
+/* ---- out of a queue ---- */
+
+struct fiber *scheduler_take_fairly(struct worker *worker);
+struct fiber *scheduler_take_pinned(struct worker *worker);
+
+/* To be asked before each switch, first: the fiber whose turn it is by the fair rule, or NULL. */
+static inline struct fiber *scheduler_take_due(struct worker *worker)
+{
+	if (__builtin_expect(--worker->budget > 0, 1))
+		return NULL;
+	return scheduler_take_fairly(worker);
+}
+
+/* Takes a child of that life, when it is this worker's newest or oldest. The caller then owns it,
+ * and switches to it. */
+bool scheduler_claim(struct worker *worker, struct fiber *fiber, uint32_t id);
+
+/* What has been ready for longest, or NULL. */
+static inline struct fiber *scheduler_take_first(struct worker *worker)
+{
+	struct fiber *fiber;
+	/* Relaxed: a look; who takes it acquires. */
+	if (__builtin_expect(load_relaxed(&worker->pinned) != NULL, 0) &&
+	    (fiber = scheduler_take_pinned(worker)))
+		return fiber;
+	fiber = ready_pop(&worker->ready);
+	if (fiber)
+		fiber_prefetch(ready_peek(&worker->ready));
+	return fiber;
+}
+
+/* The newest child, or what has been ready for longest; or NULL. */
+static inline struct fiber *scheduler_take_own(struct worker *worker)
+{
+	struct fiber *fiber = fresh_pop(&worker->fresh);
+	return fiber ? fiber : scheduler_take_first(worker);
+}
+
+/* What this worker runs next, or NULL. */
 static inline struct fiber *scheduler_take(struct worker *worker)
 {
-	if (scheduler_is_alone(worker))
-		return ready_take_first(&worker->io->ready, true);
-	return scheduler_take_shared(worker);
+	struct fiber *fiber = scheduler_take_due(worker);
+	return fiber ? fiber : scheduler_take_own(worker);
 }
+
+/* ---- switching ---- */
 
 /* What every after-switch step begins with, on the next stack, when the fiber that left is
  * whole. Returns that fiber, which the step then publishes, and touches no more. */
@@ -199,15 +330,13 @@ scheduler_prepare(struct worker *worker, struct fiber *next,
 		  void *arg)
 {
 	if (!next)
-		next = scheduler_take(worker);
-	if (!next)
 		next = worker->idle;
 	worker->leave = (struct worker_leave){next, after, arg};
 	return &next->context;
 }
 
-/* The running fiber leaves for `next`, which the caller owns and which is ready, or, when that
- * is NULL, for whatever is ready first, or for the idle fiber. after(worker, from, arg) runs on
+/* The running fiber leaves for `next`, which the caller has taken and which is ready, or, when
+ * that is NULL, for the idle fiber. after(worker, from, arg) runs on
  * the next stack and publishes `from`. Returns when somebody made it ready and a worker took
  * it. Suspends. */
 static inline void scheduler_park(struct worker *worker, struct fiber *next,
@@ -229,6 +358,27 @@ static inline void scheduler_leave(struct worker *worker, struct fiber *next,
 	struct context *to = scheduler_prepare(worker, next, after, arg);
 	context_leave(&worker->current->context, to, scheduler_arrive_finish, worker);
 }
+
+/* What a worker's idle fiber runs: other fibers, until the runtime stops. `searches`: it is
+ * counted as a searcher already. */
+void scheduler_idle(struct worker *worker, bool searches);
+
+/* ---- the rest ---- */
+
+void scheduler_set_hooks(struct weft *io, const struct scheduler_hooks *hooks);
+
+/* Looks into the poller and at the deadlines, without waiting. */
+void scheduler_poll(struct worker *worker);
+
+/* When the next deadline is, as the hooks say. */
+uint64_t scheduler_next_deadline(struct weft *io);
+
+/* How many fibers are ready in its own queues. */
+uint32_t scheduler_queue_length(struct worker *worker);
+
+/* Takes up to `most` out of the injection queue: returns one, which is to run, and puts the
+ * others into the worker's ready queue. */
+struct fiber *scheduler_take_injected(struct worker *worker, uint32_t most);
 
 void scheduler_more_ids(struct worker *worker);
 

@@ -29,15 +29,15 @@ bool status_of(const struct fiber *fiber, struct status *status)
 /* The workers' own fibers come first, then the slots. */
 static const struct fiber *fiber_number(const struct weft *io, uint64_t number)
 {
-	if (number < io->workers_room)
+	if (number < io->workers)
 		return &io->worker[number].thread_fiber;
-	return slab_at(&io->slabs, number - io->workers_room);
+	return slab_at(&io->slabs, number - io->workers);
 }
 
 uint64_t status_write(void *context, struct trace_segment *segment, uint64_t room)
 {
 	struct weft *io = context;
-	uint64_t fibers = io->workers_room + slab_carved(&io->slabs);
+	uint64_t fibers = io->workers + slab_carved(&io->slabs);
 	uint64_t looked = 0, written = 0;
 	for (; looked < fibers && looked < LOOKS * room && written < room; looked++) {
 		struct status status;

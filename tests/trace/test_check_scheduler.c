@@ -419,11 +419,13 @@ Test(check_scheduler, sleep_and_wake_hold)
 		    "lint 17 (ready, not run): 0 of 3 waits to run took more than 100 "
 		    "ms\n"
 		    "10 invariants evaluated, 9 judged: all hold (");
-	expect_good(START PING WAKE("1") SLEEP("2") AWAKE("3") PONG STEAL RUN AFTER,
+	/* A wake that finds the worker up leaves no record of the sleep that it prevents. */
+	expect_good(START PING WAKE("1") PONG STEAL RUN AFTER, "all hold (");
+	expect_good(START PING WAKE("1") SLEEP("2") WAKE("3") AWAKE("4")
+			    PONG STEAL RUN AFTER,
 		    "9 judged: all hold (");
-	expect_good(START SLEEP("1") FOUND("2", "an event or a deadline came")
-			    SLEEP("3") FOUND("4", "a last look found something")
-				    PING PONG STEAL RUN AFTER,
+	expect_good(START SLEEP("1") FOUND("2", "an event or deadline came") SLEEP("3")
+			    FOUND("4", "it looked once more") PING PONG STEAL RUN AFTER,
 		    "9 judged: all hold (");
 }
 
@@ -436,9 +438,8 @@ Test(check_scheduler, sleeping_out_of_turn_breaks_21)
 		      "worker 1 goes on after a sleep, but it has not slept\n");
 	expect_broken(START SLEEP("1") AWAKE("2") PING PONG STEAL RUN AFTER, 21,
 		      "worker 1 goes on because it was woken, but nobody woke it\n");
-	/* One wake is answered once. */
-	expect_broken(START PING WAKE("1") SLEEP("2") AWAKE("3") SLEEP("4") AWAKE("5")
-			      PONG STEAL RUN AFTER,
+	/* A wake from before the sleep was used up before it. */
+	expect_broken(START PING WAKE("1") SLEEP("2") AWAKE("3") PONG STEAL RUN AFTER,
 		      21, "because it was woken, but nobody woke it\n");
 }
 
@@ -455,7 +456,7 @@ Test(check_scheduler, a_sleeper_of_another_worker_breaks_21)
 	expect_broken(START SLEEP("1") "0 WORKER_WAKE why=\"something is ready\" "
 				       "waker=1 target=1 "
 				       "sleeper=9 sleeper_sequence=1\n" FOUND(
-					       "2", "an event or a deadline "
+					       "2", "an event or deadline "
 						    "came") PING PONG STEAL RUN AFTER,
 		      21, "worker 1's sleeper is object 9 here, and was object 8\n");
 	expect_broken(START
@@ -468,7 +469,7 @@ Test(check_scheduler, what_only_a_running_fiber_does_breaks_1_elsewhere)
 {
 	expect_broken(START
 		      "1 WORKER_SLEEP where=asleep running=1 sleeper=8 "
-		      "sleeper_sequence=1\n" FOUND("2", "an event or a deadline came")
+		      "sleeper_sequence=1\n" FOUND("2", "an event or deadline came")
 			      PING PONG STEAL RUN AFTER,
 		      1, "main acts on worker 1, which runs idle 1\n");
 	expect_broken(START "1 WORKER_WAKE why=\"something is ready\" waker=1 target=0 "
@@ -502,9 +503,9 @@ Test(check_scheduler, a_wake_that_is_on_its_way_saves_14)
 {
 	expect_good(HUNG START SLEEP("1") PING WAKE("2") WAITS MAIN_SLEEPS,
 		    "7 judged: all hold (");
-	expect_good(HUNG START PING WAKE("1") WAITS MAIN_SLEEPS SLEEP("2"),
-		    "7 judged: all hold (");
-	/* But one that was answered before does not. */
+	/* But one from before the sleep does not, nor one that was answered. */
+	expect_broken(HUNG START PING WAKE("1") WAITS MAIN_SLEEPS SLEEP("2"), 14,
+		      "ping is ready in worker 0's queue of the newest, but all");
 	expect_broken(HUNG START SLEEP("1") PING WAKE("2") WAITS MAIN_SLEEPS AWAKE("3")
 			      SLEEP("4"),
 		      14, "ping is ready in worker 0's queue of the newest, but all");
@@ -528,34 +529,50 @@ Test(check_scheduler, a_sleep_without_a_last_look_breaks_14)
 		      "but all workers sleep and no wake follows\n");
 }
 
+/* Worker 1 is up, and still nobody but worker 0 may run main. */
+#define MAIN_WAITS HUNG START PING STEAL RUN WAITS MAIN_SLEEPS END
+#define WENT_ON    "1 STEAL_MISS running=0xFFFF0001 looks=1\n"
+
 Test(check_scheduler, a_trace_cut_before_the_wake_is_not_blamed)
 {
 	expect_good(HUNG START SLEEP("1") PONG PING, "all hold (");
-	/* One thread published and was cut there; the others sleep. */
-	expect_good("header workers=2\nsegment 2 role=2 clean_close=0\n" HUNG START
-			    SLEEP("1") "0 SWITCH reason=park next=0xFFFF0000 "
-				       "previous=1\n" SLEEP_0("1") SUBMITS SUBMITTED
-		    "2 ANCHOR monotonic=5\n",
+	expect_good(MAIN_WAITS WAKE_MAIN "1 ANCHOR monotonic=5\n", "all hold (");
+	/* A segment that was closed has all that it will have. */
+	expect_broken("segment 0 clean_close=0\n" START PING STEAL RUN WAITS MAIN_SLEEPS
+			      END WAKE_MAIN,
+		      14, "main is ready in the pinned fiber's slot");
+}
+
+/* The wake would be recorded by the worker that it wakes, when that is up. */
+Test(check_scheduler, a_foreign_threads_wake_cannot_be_missed)
+{
+	expect_good("header workers=2\nsegment 2 role=2\n" HUNG START SLEEP(
+			    "1") "0 SWITCH reason=park next=0xFFFF0000 "
+				 "previous=1\n" SLEEP_0("1") SUBMITS SUBMITTED,
 		    "all hold (");
-	expect_broken("header workers=2\nsegment 2 role=2 clean_close=0\n" HUNG START
-			      SLEEP("1") "0 SWITCH reason=park next=0xFFFF0000 "
-					 "previous=1\n" SLEEP_0("1") SUBMITS SUBMITTED
-		      "2 MARK text=\"gone on\"\n",
-		      14, "job is ready in the injection queue, but all workers sleep");
-	expect_broken("header workers=2\nsegment 2 role=2\n" HUNG START SLEEP(
-			      "1") "0 SWITCH reason=park next=0xFFFF0000 "
-				   "previous=1\n" SLEEP_0("1") SUBMITS SUBMITTED,
-		      14, "job is ready in the injection queue, but all workers sleep");
+}
+
+/* Worker 0's own READY of main puts it into the slot, too. */
+Test(check_scheduler, the_pinned_fiber_has_a_slot_at_home)
+{
+	static const char home[] = START PING STEAL RUN YIELD WAITS
+		"0 SWITCH reason=park next=0xFFFF0000 previous=1\n"
+		"0 STEAL queue=local fiber=2 victim=1 size=1 batch=1\n"
+		"0 SWITCH reason=idle next=2 previous=0xFFFF0000\n0 FINISH fiber=2\n"
+		"0 SWITCH reason=finish next=0xFFFF0000 previous=2\n0 RECYCLE fiber=2\n"
+		"0 READY place=local fiber=1 waker=0xFFFF0000\n";
+	char text[4096];
+	snprintf(text, sizeof text, "%s%s", home, GOES_ON STOP_0 STOP_1);
+	expect_good(text, "7 judged: all hold (");
+	snprintf(text, sizeof text, HUNG "%s%s", home,
+		 "1 STEAL queue=local fiber=1 victim=0 size=1 batch=2\n");
+	expect_broken(text, 6, "but it is in the pinned fiber's slot\n");
 }
 
 Test(check_scheduler, a_worker_that_is_up_may_yet_run_it)
 {
 	expect_good(HUNG START PING PONG WAITS MAIN_SLEEPS STEAL RUN, "all hold (");
 }
-
-/* Worker 1 is up, and still nobody but worker 0 may run main. */
-#define MAIN_WAITS HUNG START PING STEAL RUN WAITS MAIN_SLEEPS END
-#define WENT_ON    "1 STEAL_MISS running=0xFFFF0001 looks=1\n"
 
 Test(check_scheduler, the_wake_up_of_the_pinned_fiber_can_be_lost)
 {
@@ -595,13 +612,14 @@ Test(check_scheduler, a_window_can_show_a_lost_wake_up)
 /* What the AWAKE answers may be from before. */
 Test(check_scheduler, a_window_may_begin_in_a_sleep)
 {
-	expect_good(WINDOW READY_9 "1 50 WORKER_AWAKE why=\"something is ready\" "
-				   "running=0xFFFF0001 sleeper=8 sleeper_sequence=51\n",
-		    "all hold (");
-	expect_good(WINDOW READY_9 SLEEPS_1
-		    "1 60 WORKER_AWAKE why=\"something is ready\" running=0xFFFF0001 "
-		    "sleeper=8 sleeper_sequence=51\n",
-		    "all hold (");
+	static const char awake[] = "1 60 WORKER_AWAKE why=\"something is ready\" "
+				    "running=0xFFFF0001 sleeper=8 "
+				    "sleeper_sequence=51\n";
+	char text[1024];
+	snprintf(text, sizeof text, "%s%s", WINDOW READY_9, awake);
+	expect_good(text, "all hold (");
+	snprintf(text, sizeof text, "%s%s", WINDOW READY_9 SLEEPS_1, awake);
+	expect_broken(text, 21, "because it was woken, but nobody woke it\n");
 }
 
 /* ---- lint 16 ---- */
@@ -618,7 +636,7 @@ Test(check_scheduler, a_window_may_begin_in_a_sleep)
 		"0 100000000 READY place=newest fiber=2 waker=1\n"                     \
 		"1 300000000 WORKER_SLEEP where=asleep running=0xFFFF0001 sleeper=8 "  \
 		"sleeper_sequence=1\n"                                                 \
-		"1 500000000 WORKER_AWAKE why=\"an event or a deadline came\" "        \
+		"1 500000000 WORKER_AWAKE why=\"an event or deadline came\" "          \
 		"running=0xFFFF0001 sleeper=8 sleeper_sequence=2\n"                    \
 		"0 700000000 SWITCH reason=park next=2 previous=1\n"
 
@@ -650,7 +668,7 @@ Test(check_scheduler, only_the_time_beside_work_counts)
 		"0 1950000000 READY place=local fiber=2 waker=3\n"
 		"0 2250000000 SWITCH reason=park next=2 previous=3\n"
 		"0 2250000000 WORKER_STOP running=2\n"
-		"1 3250000000 WORKER_AWAKE why=\"an event or a deadline came\" "
+		"1 3250000000 WORKER_AWAKE why=\"an event or deadline came\" "
 		"running=0xFFFF0001 sleeper=8 sleeper_sequence=4\n",
 		"lint 16 (asleep beside work): 2 of 2 sleeps went on for more than "
 		"100 ms beside a fiber to be taken; the longest was worker 1's, 300.0 "

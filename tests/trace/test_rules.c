@@ -293,13 +293,13 @@ Test(facts, of_a_game)
 	made_expect(&output, "awaits 0\n"
 			     "awaits.finished 0\n"
 			     "awaits.waits 0\n"
-			     "awakes.a_last_look_found_something 0\n"
 			     "awakes.an_earlier_deadline 0\n"
-			     "awakes.an_event_or_a_deadline_came 0\n"
+			     "awakes.an_event_or_deadline_came 0\n"
+			     "awakes.it_looked_once_more 0\n"
 			     "awakes.something_is_ready 0\n"
 			     "awakes.the_pinned_fiber_is_ready 0\n"
 			     "awakes.the_runtime_ends 0\n"
-			     "awakes.there_may_be_more_to_do 0\n"
+			     "awakes.there_may_be_more 0\n"
 			     "batches 0\n"
 			     "clean 1\n"
 			     "dropped 0\n"
@@ -372,13 +372,13 @@ Test(facts, of_a_game)
 			     "switches_to.pong 4\n"
 			     "taken_injected 0\n"
 			     "wakes 0\n"
-			     "wakes.a_last_look_found_something 0\n"
 			     "wakes.an_earlier_deadline 0\n"
-			     "wakes.an_event_or_a_deadline_came 0\n"
+			     "wakes.an_event_or_deadline_came 0\n"
+			     "wakes.it_looked_once_more 0\n"
 			     "wakes.something_is_ready 0\n"
 			     "wakes.the_pinned_fiber_is_ready 0\n"
 			     "wakes.the_runtime_ends 0\n"
-			     "wakes.there_may_be_more_to_do 0\n"
+			     "wakes.there_may_be_more 0\n"
 			     "window 0\n"
 			     "workers 1\n");
 	made_free(&made);
@@ -467,7 +467,7 @@ Test(facts, of_stealing_and_sleeping)
 	expect_fact(&made, "wakes", 1);
 	expect_fact(&made, "wakes.something_is_ready", 1);
 	expect_fact(&made, "awakes.something_is_ready", 1);
-	expect_fact(&made, "awakes.a_last_look_found_something", 1);
+	expect_fact(&made, "awakes.it_looked_once_more", 1);
 	expect_fact(&made, "most_ready", 4);
 	expect_fact(&made, "switches", 7);
 	expect_fact(&made, "switches_on.worker_0", 3);

@@ -687,7 +687,7 @@ Test(story, steals_and_sleeps)
 		"   4.0 us  worker 1: child 4 leaves for idle (park)\n"
 		"   4.0 us  worker 1 looks into every queue 3 times and finds nothing\n"
 		"   4.0 us  worker 1 goes to sleep\n"
-		"   4.0 us  worker 1 goes on: a last look found something\n"
+		"   4.0 us  worker 1 goes on: it looked once more\n"
 		"   4.0 us  worker 1 stops; it ran idle last\n"
 		"In all: 7 switches on 2 workers in 4.0 us; 5 fibers created, 0 "
 		"finished.\n");
