@@ -121,11 +121,14 @@ criterion: $(MODULES:%=$(BUILD)/tests/%)
 CRITERION_HELP := $(if $(findstring thread,$(SANITIZE)),tests/criterion_tsan.c) \
         $(if $(EMULATED),tests/platforms/execve_in_qemu.c)
 
+# Functions that a module's tests have a version of their own of.
+WRAPS_scheduler := pthread_create
+
 define module
 $(BUILD)/tests/$(1): $(call objects,$(wildcard tests/$(1)/test_*.c tests/$(1)/*.S) $(CRITERION_HELP) \
         $(if $(filter trace,$(1)),$(TOOL_SOURCES))) $(BUILD)/libweft.a
 	@mkdir -p $$(@D)
-	$(CC) $$(CFLAGS_ALL) $$^ -lcriterion $(LIBRARIES) -lm -o $$@
+	$(CC) $$(CFLAGS_ALL) $$^ $(WRAPS_$(1):%=-Wl,--wrap=%) -lcriterion $(LIBRARIES) -lm -o $$@
 endef
 $(foreach m,$(MODULES),$(eval $(call module,$(m))))
 
