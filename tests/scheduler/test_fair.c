@@ -122,6 +122,8 @@ static void hand_over_forever(struct weft *io, const void *context, void *result
 			scheduler_make_ready(worker, other);
 		} else if (!next && other) {
 			fiber_become(other, FIBER_READY);
+			if (scheduler_traces(worker))
+				scheduler_record_ready(worker, other, PLACE_DIRECT);
 			next = other;
 		} else if (!next) {
 			next = scheduler_take_own(worker);
