@@ -23,7 +23,7 @@ LIBRARY_SOURCES := $(wildcard src/*/*.c src/*/*.S) trace/trace.c
 TOOL_SOURCES    := $(filter-out trace/trace.c trace/main.c,$(wildcard trace/*.c))
 objects          = $(patsubst %,$(BUILD)/obj/%.o,$(1))
 
-.PHONY: all help test criterion test-programs asan tsan valgrind bench check book-record \
+.PHONY: all help test criterion test-programs asan tsan valgrind stress bench check book-record \
         book-sync golden fuzz fuzzers fuzz-replays install uninstall clean compiler
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -41,6 +41,7 @@ help:
 	@echo 'make asan                the tests and the stress under ASan and UBSan (build/asan/)'
 	@echo 'make tsan                under TSan, twice (build/tsan/, build/tsan-no-sync/)'
 	@echo 'make valgrind            under valgrind (build/valgrind/)'
+	@echo 'make stress              10^8 switches and 10^7 migrations, of random trees and of crowds'
 	@echo 'make fuzz                invent traces, texts and rules, and see no tool stumble'
 	@echo 'make bench               measure, beside peers and limits ($(BUILD)/bench/);'
 	@echo '                         BENCH="context fiber" measures those only'
@@ -145,6 +146,9 @@ asan tsan:
 valgrind:
 	@sh chapters/tools/need.sh --optional compiler criterion valgrind
 	@CC='$(CC)' MAKE='$(MAKE)' sh tests/instrumented.sh $@
+
+stress: $(BUILD)/stress/stress
+	@PROGRAM='$<' sh tests/stress/stress.sh all
 
 CC_CHOSEN := $(if $(filter command environment,$(firstword $(origin CC))),$(CC))
 

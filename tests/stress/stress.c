@@ -2,15 +2,15 @@
  * one worker to another.
  *
  *   stress        knobs, from the environment: SEED (1), WORKERS (4), SWITCHES (1,000,000),
- *                 CROSSINGS (0), CROWD (1,024), SECONDS (0: no limit)
+ *                 CROSSINGS (0), CROWD (1,024), PATIENCE (100)
  *
  * A seed fixes what the fibers of a tree do; which worker runs which fiber, and so who comes first
  * at each meeting, is the machine's. How many fibers of a tree come back on another thread is the
  * machine's, too, so crowds make sure of it: on two workers, one is kept busy until CROWD fibers
  * have begun on the other and yielded, then that one, until all have come over.
  *
- * Runs trees until there were SWITCHES suspensions in all, and crowds until there were CROSSINGS
- * migrations, but neither for longer than SECONDS. Prints how many there were: a suspension counts
+ * Runs trees until there were SWITCHES suspensions in them, and crowds until there were CROSSINGS
+ * migrations, but neither for longer than PATIENCE seconds. Prints how many there were: a suspension counts
  * as a migration when it came back on another thread. Exits 0, or 1 when a result is wrong. */
 #include <inttypes.h>
 #include <pthread.h>
@@ -292,8 +292,7 @@ static void crowds(uint64_t wanted, uint64_t seconds, uint64_t seed)
 		return;
 	demand(weft_init(&io, &(struct weft_options){.workers = 2}) == 0,
 	       "no second runtime");
-	lead(io, &crowd, wanted,
-	     seconds ? weft_now(io) + seconds * 1000000000 : UINT64_MAX, &seed);
+	lead(io, &crowd, wanted, weft_now(io) + seconds * 1000000000, &seed);
 	demand(weft_deinit(io) == 0, "fibers of a crowd are left");
 }
 
@@ -303,7 +302,8 @@ static int trees(uint64_t wanted, uint64_t seconds, uint32_t workers, uint64_t s
 	int error = weft_init(&io, &(struct weft_options){.workers = workers});
 	if (error)
 		return error;
-	uint64_t until_ns = seconds ? weft_now(io) + seconds * 1000000000 : UINT64_MAX;
+	uint64_t until_ns = weft_now(io) + seconds * 1000000000;
+	wanted += atomic_load(&switches);
 	while (atomic_load(&switches) < wanted && weft_now(io) < until_ns)
 		plant(io, &seed);
 	demand(weft_deinit(io) == 0, "fibers are left");
@@ -313,7 +313,7 @@ static int trees(uint64_t wanted, uint64_t seconds, uint32_t workers, uint64_t s
 int main(void)
 {
 	uint64_t seed = number_of("SEED", 1), workers = number_of("WORKERS", 4);
-	uint64_t seconds = number_of("SECONDS", 0);
+	uint64_t seconds = number_of("PATIENCE", 100);
 	crowds(number_of("CROSSINGS", 0), seconds, seed);
 	int error =
 		trees(number_of("SWITCHES", 1000000), seconds, (uint32_t)workers, seed);
