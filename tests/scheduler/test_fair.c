@@ -1,6 +1,9 @@
 /* test_fair.c: nobody who could run waits without a bound, however busy a worker is. All bounds
- * are counts of switches; on one worker they are exact. */
+ * are counts of switches; on one worker they are exact. Hogs and hooks are parts of the scheduler
+ * here, so the Makefile has the file built as the library is. */
 #include <criterion/criterion.h>
+#include <errno.h> /* for the names of the constants */
+#include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -20,8 +23,9 @@ static struct weft *begin(uint32_t workers)
 
 /* ---- on one worker: those that keep it busy ---- */
 
-static uint64_t switches; /* of the worker so far: each hog counts its own */
-static bool stop;
+/* Atomic, since a yield orders nothing. */
+static _Atomic uint64_t switches; /* of the worker so far: each hog counts its own */
+static _Atomic bool stop;
 static void (*meanwhile)(void); /* called by hogs between two switches, or NULL */
 
 enum {
@@ -69,7 +73,7 @@ static void beget_forever(struct weft *io, const void *context, void *result)
 {
 	/* One ends when the next has begun. */
 	static struct weft_future futures[2];
-	static unsigned next;
+	static _Atomic unsigned next;
 	(void)context, (void)result;
 	if (stop)
 		return;
@@ -78,7 +82,7 @@ static void beget_forever(struct weft *io, const void *context, void *result)
 }
 
 /* Two that wake each other: each parks when it has made the other one ready. */
-static struct fiber *partner; /* that is parked */
+static _Atomic(struct fiber *) partner; /* that is parked */
 
 static void after_wait_for_partner(struct worker *worker, struct fiber *from, void *arg)
 {
@@ -172,7 +176,7 @@ static void end_hogs(struct weft *io, const struct hogs *hogs,
 
 /* ---- one that yields ---- */
 
-static uint64_t longest, turns;
+static _Atomic uint64_t longest, turns;
 
 static void note_wait(uint64_t since)
 {
@@ -280,14 +284,13 @@ Test(fair, the_main_fiber_lets_others_run)
 
 enum { SUBMITTED = 40 };
 
-static int arrived;
-static int arrivals[SUBMITTED];
+static _Atomic int arrived, arrivals[SUBMITTED];
 
 static void arrive(struct weft *io, const void *context, void *result)
 {
 	(void)io;
 	arrivals[arrived++] = *(const int *)context;
-	*(uint64_t *)result = switches;
+	atomic_store((_Atomic uint64_t *)result, switches);
 	if (arrived == SUBMITTED)
 		stop = true;
 }
@@ -299,7 +302,7 @@ Test(fair, submitted_fibers_run)
 		struct weft *io = begin(1);
 		struct weft_foreign foreign;
 		struct weft_future futures[HOGS_MAX];
-		uint64_t began[SUBMITTED];
+		_Atomic uint64_t began[SUBMITTED];
 		switches = 0;
 		stop = false;
 		arrived = 0;
@@ -329,7 +332,7 @@ Test(fair, submitted_fibers_run_in_order_of_arrival)
 	struct weft *io = begin(1);
 	struct weft_foreign foreign;
 	struct weft_future futures[HOGS_MAX];
-	uint64_t began[SUBMITTED];
+	_Atomic uint64_t began[SUBMITTED];
 	begin_hogs(io, &all_hogs[0], futures);
 	cr_assert_eq(weft_attach(io, &foreign), 0);
 	for (int k = 0; k < SUBMITTED; k++)
@@ -404,7 +407,7 @@ static void write_byte(void)
 
 enum { BYTES = 500 };
 
-static uint64_t written, written_at;
+static _Atomic uint64_t written, written_at;
 
 /* Between any two switches: a byte was seen, or is overdue; then the next one, at another place in
  * the round. */
@@ -422,7 +425,7 @@ static void send_bytes(void)
 	}
 }
 
-static uint64_t armed, armed_at;
+static _Atomic uint64_t armed, armed_at;
 
 static void set_deadlines(void)
 {
@@ -675,6 +678,7 @@ Test(spin, somebody_else_goes_to_the_poller)
 
 static _Atomic uint64_t turns_of_0; /* of hogs, on worker 0 */
 static _Atomic uint64_t woken_at;
+static _Atomic int wakes; /* for how many of them woken_at was written */
 static _Atomic int may_end;
 static _Atomic(struct fiber *) parked_main;
 
@@ -710,9 +714,15 @@ static void wake_main(struct weft *io, const void *context, void *result)
 		if (main_fiber) {
 			scheduler_make_ready(scheduler_worker(io), main_fiber);
 			atomic_store(&woken_at, atomic_load(&turns_of_0));
+			atomic_fetch_add(&wakes, 1);
 		}
 		(void)sched_yield();
 	}
+}
+
+static void do_nothing(struct weft *io, const void *context, void *result)
+{
+	(void)io, (void)context, (void)result;
 }
 
 static void fork_until_end(struct weft *io, const void *context, void *result)
@@ -721,7 +731,7 @@ static void fork_until_end(struct weft *io, const void *context, void *result)
 	while (!atomic_load(&may_end)) {
 		struct weft_future future;
 		count_turn(io);
-		weft_async(io, &future, end_at_once, NULL, 0, NULL);
+		weft_async(io, &future, do_nothing, NULL, 0, NULL);
 		weft_await(io, &future);
 	}
 }
@@ -739,8 +749,10 @@ static void assert_main_has_its_turn(weft_function *hog)
 	for (int i = 0; i < ROUNDS; i++) {
 		struct worker *worker = scheduler_worker(io);
 		scheduler_park(worker, scheduler_take(worker), after_main_parks, NULL);
-		int64_t waited =
-			(int64_t)(atomic_load(&turns_of_0) - atomic_load(&woken_at));
+		uint64_t resumed_at = atomic_load(&turns_of_0);
+		while (atomic_load(&wakes) <= i)
+			(void)sched_yield();
+		int64_t waited = (int64_t)(resumed_at - atomic_load(&woken_at));
 		cr_assert_leq(waited, (BUSY + 2) * BUDGET);
 	}
 	atomic_store(&may_end, 1);
@@ -757,6 +769,67 @@ Test(fair, the_main_fiber_woken_from_elsewhere_among_those_that_yield)
 
 Test(fair, the_main_fiber_woken_from_elsewhere_among_those_that_fork)
 {
-	meanwhile = NULL;
 	assert_main_has_its_turn(fork_until_end);
+}
+
+/* ---- a runtime that sleeps ---- */
+
+static _Atomic(struct fiber *) sleeper;
+
+static void after_sleep(struct worker *worker, struct fiber *from, void *arg)
+{
+	(void)worker, (void)arg;
+	atomic_store(&sleeper, from);
+}
+
+static void wake_the_sleeper(struct weft *io, const void *context, void *result)
+{
+	struct fiber *fiber = atomic_exchange(&sleeper, NULL);
+	(void)context, (void)result;
+	scheduler_make_ready(scheduler_worker(io), fiber);
+}
+
+/* Asleep by the word: the thread itself is on its way, or there. */
+static bool all_sleep(struct weft *io)
+{
+	return atomic_load(&io->idle.word) ==
+		       (IDLE_ASLEEP(io->workers) - IDLE_ASLEEP(0)) &&
+	       atomic_load(&sleeper);
+}
+
+enum { SLEEPS = 300 };
+
+static void *wake_many_times(void *io)
+{
+	struct weft_foreign foreign;
+	intptr_t error = weft_attach(io, &foreign);
+	for (int i = 0; i < SLEEPS && !error; i++) {
+		while (!all_sleep(io))
+			(void)sched_yield();
+		error = i % 2 ? weft_submit(&foreign, wake_the_sleeper, NULL, 0, NULL)
+			      : weft_run(&foreign, wake_the_sleeper, NULL, NULL);
+	}
+	(void)weft_detach(&foreign);
+	return (void *)error;
+}
+
+Test(fair, a_submit_wakes_workers_that_all_sleep)
+{
+	for (uint32_t workers = 1; workers <= 3; workers++) {
+		struct weft *io = begin(workers);
+		pthread_t thread;
+		void *error;
+		cr_assert_eq(pthread_create(&thread, NULL, wake_many_times, io), 0);
+		for (int i = 0; i < SLEEPS; i++) {
+			struct worker *worker = scheduler_worker(io);
+			scheduler_park(worker, scheduler_take(worker), after_sleep,
+				       NULL);
+		}
+		cr_assert_eq(pthread_join(thread, &error), 0);
+		cr_assert_eq((intptr_t)error, 0);
+		int left;
+		while ((left = weft_deinit(io)) == -EBUSY) /* the last one ends */
+			weft_yield(io);
+		cr_assert_eq(left, 0);
+	}
 }

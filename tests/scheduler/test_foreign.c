@@ -205,65 +205,6 @@ Test(foreign, what_is_run_may_fork_and_wait)
 	end(io);
 }
 
-/* ---- a runtime that sleeps ---- */
-
-static _Atomic(struct fiber *) sleeper;
-
-static void after_sleep(struct worker *worker, struct fiber *from, void *arg)
-{
-	(void)worker, (void)arg;
-	atomic_store(&sleeper, from);
-}
-
-static void wake_main(struct weft *io, const void *context, void *result)
-{
-	struct fiber *fiber = atomic_exchange(&sleeper, NULL);
-	(void)context, (void)result;
-	scheduler_make_ready(scheduler_worker(io), fiber);
-}
-
-/* Asleep by the word: the thread itself is on its way, or there. */
-static bool all_sleep(struct weft *io)
-{
-	return atomic_load(&io->idle.word) ==
-		       (IDLE_ASLEEP(io->workers) - IDLE_ASLEEP(0)) &&
-	       atomic_load(&sleeper);
-}
-
-enum { SLEEPS = 300 };
-
-static void *wake_many_times(void *io)
-{
-	struct weft_foreign foreign;
-	intptr_t error = weft_attach(io, &foreign);
-	for (int i = 0; i < SLEEPS && !error; i++) {
-		while (!all_sleep(io))
-			(void)sched_yield();
-		error = i % 2 ? weft_submit(&foreign, wake_main, NULL, 0, NULL)
-			      : weft_run(&foreign, wake_main, NULL, NULL);
-	}
-	(void)weft_detach(&foreign);
-	return (void *)error;
-}
-
-Test(foreign, a_submit_wakes_workers_that_all_sleep)
-{
-	for (uint32_t workers = 1; workers <= 3; workers++) {
-		struct weft *io = begin(workers);
-		pthread_t thread;
-		void *error;
-		cr_assert_eq(pthread_create(&thread, NULL, wake_many_times, io), 0);
-		for (int i = 0; i < SLEEPS; i++) {
-			struct worker *worker = scheduler_worker(io);
-			scheduler_park(worker, scheduler_take(worker), after_sleep,
-				       NULL);
-		}
-		cr_assert_eq(pthread_join(thread, &error), 0);
-		cr_assert_eq((intptr_t)error, 0);
-		end(io);
-	}
-}
-
 /* ---- misuse ---- */
 
 Test(foreign, what_is_not_open)
@@ -380,7 +321,7 @@ Test(foreign, slots_are_used_again)
 
 /* ---- the end ---- */
 
-static bool may_end;
+static _Atomic bool may_end;
 
 static void wait_with_a_name(struct weft *io, const void *context, void *result)
 {
