@@ -360,6 +360,7 @@ static void take_events(struct worker *worker, const struct poller_event *events
 	for (uint32_t i = 0; i < count; i++)
 		if (events[i].tag == 7 && (events[i].what & POLLER_READ) &&
 		    read(ends[0], &byte, 1) == 1) {
+			annotate_release(ends); /* before forget_pipe */
 			atomic_store(&on_thread, system_thread_id());
 			atomic_fetch_add(&delivered, 1);
 		}
@@ -395,6 +396,7 @@ static void watch_pipe(struct weft *io)
 static void forget_pipe(struct weft *io)
 {
 	cr_assert_geq(poller_watch(&io->poller, ends[0], POLLER_READ, 0, 7), 0);
+	annotate_acquire(ends);
 	(void)close(ends[0]);
 	(void)close(ends[1]);
 }
@@ -403,6 +405,7 @@ static void write_byte(void)
 {
 	if (write(ends[1], "", 1) != 1)
 		abort();
+	annotate_release(ends); /* before forget_pipe */
 }
 
 enum { BYTES = 500 };
