@@ -216,6 +216,7 @@ void scheduler_idle(struct worker *worker, bool searches)
 	while ((next = find(worker, searches))) {
 		searches = false;
 		worker->leave.to = next;
+		annotate_release(worker->io); /* what it did comes before the end */
 		context_switch(&worker->idle->context, &next->context, after_idle,
 			       worker);
 	}
