@@ -60,7 +60,7 @@ SCHEDULER_RECORDS static void record_recycle(struct worker *worker, struct fiber
 	(void)worker, (void)from, (void)direct;
 }
 
-/* The slot is free for the next life; the end is not yet told. */
+/* A life is over; the end is not yet told, and the slot not yet given back. */
 static inline void end_life(struct worker *worker, struct fiber *fiber,
 			    struct fiber *direct)
 {
@@ -68,6 +68,30 @@ static inline void end_life(struct worker *worker, struct fiber *fiber,
 		record_recycle(worker, fiber, direct);
 	fiber_end(fiber);
 	store_relaxed(&worker->ended, load_relaxed(&worker->ended) + 1); /* a counter */
+}
+
+/* What weft_run and its fiber share. */
+struct foreign_run {
+	weft_function *function;
+	const void *context;
+	void *result;
+	pthread_mutex_t mutex; /* for `done` */
+	pthread_cond_t ends;
+	bool done;
+};
+
+/* The run, which is on the stack of the thread that waits, may be gone after the unlock. */
+static void tell_foreign(struct foreign_run *run)
+{
+	pthread_mutex_lock(&run->mutex);
+	run->done = true;
+	pthread_cond_signal(&run->ends);
+	pthread_mutex_unlock(&run->mutex);
+}
+
+/* The slot is the next child's of this worker. */
+static inline void give_slot(struct worker *worker, struct fiber *fiber)
+{
 	slab_give(&worker->io->slabs, &worker->warm, fiber);
 }
 
@@ -77,16 +101,21 @@ static void after_finish(struct worker *worker, struct fiber *from, void *arg)
 	struct rendezvous *meeting = meeting_of(from->future);
 	(void)arg;
 	end_life(worker, from, NULL);
+	give_slot(worker, from);
 	struct fiber *awaiter = rendezvous_finish(meeting);
 	if (awaiter)
 		scheduler_make_ready(worker, awaiter);
 }
 
-/* As after_finish, of a fiber that nobody awaits. */
+/* As after_finish, of a fiber that a foreign thread submitted: nobody awaits it, and its slot goes
+ * back to where foreign threads take theirs. */
 static void after_finish_alone(struct worker *worker, struct fiber *from, void *arg)
 {
-	(void)arg;
+	struct foreign_run *run = arg;
 	end_life(worker, from, NULL);
+	slab_give_shared(&worker->io->slabs, from);
+	if (run)
+		tell_foreign(run);
 }
 
 /* As after_finish, on the stack of the awaiter, which was switched to. */
@@ -94,6 +123,7 @@ static void after_finish_direct(struct worker *worker, struct fiber *from, void 
 {
 	struct rendezvous *meeting = meeting_of(from->future);
 	end_life(worker, from, arg);
+	give_slot(worker, from);
 	weft_assert(rendezvous_peek(meeting) == arg);
 	rendezvous_tell(meeting);
 }
@@ -114,6 +144,19 @@ static void make_ready_direct(struct worker *worker, struct fiber *awaiter)
 		scheduler_record_ready(worker, awaiter, PLACE_DIRECT);
 }
 
+static void run_for_foreign(struct weft *io, const void *context, void *result);
+
+/* For `next`; whoever awaits `self` is told after, if anybody does. */
+static void leave_untold(struct worker *worker, struct fiber *next, struct fiber *self)
+{
+	if (self->future)
+		scheduler_leave(worker, next, after_finish, NULL);
+	else
+		scheduler_leave(worker, next, after_finish_alone,
+				self->function == run_for_foreign ? self->result
+								  : NULL);
+}
+
 SCHEDULER_RECORDS static void record_finish(struct worker *worker, struct fiber *self)
 {
 	TRACE(worker->segment, FINISH, .fiber = fiber_id(self),
@@ -130,18 +173,20 @@ static void fiber_entry(void *argument)
 	release_end(self);
 	struct worker *worker =
 		scheduler_worker(self->io); /* perhaps not the first one */
-	/* One that goes to its awaiter does not ask whose turn it is: what that one does next
-	 * does. Whom a search wakes is recorded before the end. */
+	/* Whom these wake is recorded before the end. */
 	struct fiber *awaiter = awaiter_of(worker, self);
-	struct fiber *next = awaiter ? awaiter : scheduler_take(worker);
+	struct fiber *next = awaiter;
+	if (awaiter)
+		scheduler_spend(worker);
+	else
+		next = scheduler_take(worker);
 	if (scheduler_traces(worker))
 		record_finish(worker, self);
 	if (awaiter) {
 		make_ready_direct(worker, awaiter);
 		scheduler_leave(worker, awaiter, after_finish_direct, awaiter);
 	} else {
-		scheduler_leave(worker, next,
-				self->future ? after_finish : after_finish_alone, NULL);
+		leave_untold(worker, next, self);
 	}
 }
 
@@ -325,25 +370,11 @@ int weft_submit(struct weft_foreign *foreign, weft_function *function,
 	return 0;
 }
 
-/* What weft_run and its fiber share; the thread that waits has it on its stack. */
-struct foreign_run {
-	weft_function *function;
-	const void *context;
-	void *result;
-	pthread_mutex_t mutex; /* for `done` */
-	pthread_cond_t ends;
-	bool done;
-};
-
-static void run_for_foreign(struct weft *io, const void *context, void *argument)
+static void run_for_foreign(struct weft *io, const void *context, void *result)
 {
-	struct foreign_run *run = argument;
+	const struct foreign_run *run = result;
 	(void)context;
 	run->function(io, run->context, run->result);
-	pthread_mutex_lock(&run->mutex);
-	run->done = true;
-	pthread_cond_signal(&run->ends);
-	pthread_mutex_unlock(&run->mutex);
 }
 
 int weft_run(struct weft_foreign *foreign, weft_function *function, const void *context,

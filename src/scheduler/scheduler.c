@@ -128,6 +128,13 @@ static void gather(struct worker *worker)
 		record_lengths(worker);
 }
 
+/* A chain of awaiters goes on while the fair switch is overdue. */
+void scheduler_overspend(struct worker *worker)
+{
+	if (worker->budget % BUDGET == 0)
+		gather(worker);
+}
+
 /* The fair switch: the first of those that are ready. When it is the oldest child's turn the
  * budget stays spent, and the next switch is its. */
 struct fiber *scheduler_take_fairly(struct worker *worker)
@@ -217,6 +224,7 @@ void scheduler_idle(struct worker *worker, bool searches)
 	while ((next = find(worker, searches))) {
 		searches = false;
 		worker->leave.to = next;
+		annotate_release(worker->io); /* what it did comes before the end */
 		context_switch(&worker->idle->context, &next->context, after_idle,
 			       worker);
 	}
