@@ -12,6 +12,7 @@
 #include "base/system.h"
 #include "future/rendezvous.h"
 #include "scheduler/scheduler.h"
+#include "tests/on_valgrind.h"
 #include "weft.h"
 
 static struct weft *begin(uint32_t workers)
@@ -774,6 +775,7 @@ Test(fair, the_main_fiber_woken_from_elsewhere_among_those_that_yield)
 
 Test(fair, the_main_fiber_woken_from_elsewhere_among_those_that_fork)
 {
+	SKIP_ON_TSAN("it crashes itself now and then, in TraceSwitchPartImpl");
 	assert_main_has_its_turn(fork_until_end);
 }
 
