@@ -12,12 +12,10 @@ from trace_writer import REPOSITORY, schema_text
 
 GOLDEN = sorted((REPOSITORY / "tests/golden").glob("*.txt"))
 
-# Events that no Weft of today records, with the schema's lines for them.
+# Events of a scheduler that no Weft of today has, and one of a type that the schema lacks.
 NEWER = """weft-trace-text 1
 schema "weft-events 1"
 {schema}
-schema "event\\t200\\tSTEAL\\tscheduler\\t\\tfiber:fiber\\tvictim:worker\\t\\tbatch:count\\tx"
-schema "event\\t201\\tQUEUE_LENGTH\\tscheduler\\t\\t\\t\\tlocal:count\\tinjected:count\\tx"
 segment 0
 segment 1
 0 1000 CREATE child=1
@@ -28,7 +26,7 @@ segment 1
 0 1300 CREATE child=2 parent=1
 0 1400 READY place=local fiber=2 waker=1 cause=77
 0 1500 QUEUE_LENGTH local=1 injected=3
-1 1600 STEAL fiber=2 victim=0 batch=5
+1 1600 STEAL queue=local fiber=2 victim=0 size=1 batch=5
 1 1700 SWITCH reason=idle next=2 previous=4294901761
 1 1800 type-222 .fiber=0 .arg=7
 1 1900 SWITCH reason=park next=4294901761 previous=2

@@ -246,7 +246,8 @@ class Newer(Checked):
     def test_steal(self) -> None:
         steal, = (e for e in self.events if e.name == "STEAL")
         self.assertEqual((steal.kind, steal.thread, steal.category), (INSTANT, 2, "scheduler"))
-        self.assertEqual(steal.arguments, {"victim": 0, "batch": 5})
+        self.assertEqual(steal.arguments, {"queue": "local", "victim": 0, "size": 1,
+                                           "batch": 5})
 
     def test_causes_of_ready(self) -> None:
         readies = [e.arguments for e in self.events if e.name == "READY"]

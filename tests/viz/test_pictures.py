@@ -7,10 +7,11 @@ import xml.etree.ElementTree as ET
 from xml.dom import minidom
 
 from helpers import (SVG, Files, build, ids, needs_matplotlib, needs_neato, texts, viz, whole)
+from scheduled import scheduled
 from trace_writer import (FINISH, HAD_FINISHED, PARK, WAITS, YIELD, Writer, awaits, crowd,
                           elsewhere, pingpong)
 
-from weft_viz import (fibers, lanes, plot, rendezvous, stacks, states, svg, switches, window,
+from weft_viz import (fibers, lanes, latency, plot, rendezvous, stacks, states, svg, switches, window,
                       workers)
 from weft_viz.model import PARKED, READY, RUNNING, Model
 
@@ -28,8 +29,9 @@ def draw_states(built: Model, shown: window.Window) -> bytes:
 
 PICTURES = {"switches": draw_switches, "states": draw_states,
             "rendezvous": rendezvous.rendezvous, "stacks": stacks.stacks,
-            "workers": workers.workers, "fibers": fibers.fibers}
-NAMING = {name: draw for name, draw in PICTURES.items() if name not in ("states", "rendezvous")}
+            "workers": workers.workers, "fibers": fibers.fibers, "latency": latency.latency}
+NAMELESS = ("states", "rendezvous", "latency")
+NAMING = {name: draw for name, draw in PICTURES.items() if name not in NAMELESS}
 
 
 def odd() -> Writer:
@@ -59,7 +61,7 @@ def three_events() -> Writer:
 TRACES = {"5 rounds": pingpong(5, site=True), "50 rounds": pingpong(50), "crowd": crowd(9, 2),
           "three events": three_events(), "no event": nothing_happened(), "no record": Writer(),
           "odd": odd(), "awaits": awaits(site=True), "elsewhere": elsewhere(),
-          "between": elsewhere(between=True)}
+          "between": elsewhere(between=True), "scheduled": scheduled(2, 20, 3, 300).writer}
 
 
 @needs_matplotlib

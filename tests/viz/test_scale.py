@@ -135,7 +135,7 @@ class Workers(unittest.TestCase):
         built = build(simulated(6, 300, 6000).writer)
         seen = flat(workers.workers(built, whole(built)))
         ran = len({r.fiber for r in built.runs if r.fiber < 0xFFFF0000})
-        self.assertIn(f"Of {ran} fibers, those that ran for at least 2 % of the time", seen)
+        self.assertIn(f"Of {ran} fibers, those that ran for at least 0.5 % of the time", seen)
         self.assertRegex(seen, r"\d+ (other )?fibers, \d+(\.\d)? %")
 
     def test_the_numbers_of_a_worker(self) -> None:

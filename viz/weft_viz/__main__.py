@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable
 
-from . import (bench, fibers, model, page, plot, reader, rendezvous, stacks, states, switches,
+from . import (bench, fibers, latency, model, page, plot, reader, rendezvous, stacks, states, switches,
                window, workers)
 
 USAGE, UNREADABLE, MISSING, UNWRITABLE = 2, 3, 4, 5
@@ -22,6 +22,7 @@ PICTURES = {
     "stacks": "How deep is each stack when it is left?",
     "workers": "What did the cores do?",
     "fibers": "Why did this take long?",
+    "latency": "How long did a ready fiber wait for a worker?",
 }
 
 
@@ -131,6 +132,7 @@ def draw(name: str, built: model.Model, shown: window.Window, asked: Asked) -> b
         "stacks": lambda: stacks.stacks(built, shown),
         "workers": lambda: workers.workers(built, shown),
         "fibers": lambda: fibers.fibers(built, shown),
+        "latency": lambda: latency.latency(built, shown),
     }
     picture = pictures[name]()
     write(asked.out, picture)
@@ -140,7 +142,7 @@ def draw(name: str, built: model.Model, shown: window.Window, asked: Asked) -> b
 def left_out(name: str, built: model.Model) -> str | None:
     """Why `all` does not make this picture: "" when there is nothing to say; None when it
     does."""
-    if name == "rendezvous" and not built.awaits:
+    if name == "rendezvous" and not built.awaits or name == "latency" and not built.readies:
         return ""
     return None
 

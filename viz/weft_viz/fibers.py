@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Iterator
 
-from . import lanes, plot, svg
+from . import arrows, lanes, plot, strips, svg
 from . import model as m
 from .bars import Stays
 from .lanes import LANES_MAX, Lane, Painter, Sketch, Times
@@ -91,14 +91,17 @@ def draw_many(model: Model, window: Window, people: list[Fiber]) -> bytes:
     every, stays = gather(model, window, people)
     scale = lanes.scales(model, window)[1]
     sums = spent(people, stays, every, scale)
+    chosen = sums.chosen()
     shown = [lanes.lane(fiber.label, times(fiber, window), model,
                         reason + (f", {time_of(model, ticks)}" if ticks else ""))
-             for fiber, ticks, reason in sums.chosen()]
+             for fiber, ticks, reason in chosen]
+    moves = arrows.fiber_moves(model, window, [fiber.id for fiber, _, _ in chosen])
     told = [f"On top: how many of {count(len(people), 'fiber')} are in each state; those that "
             f"have finished are not counted. Under it, lanes of {len(shown)}: the first fiber, "
             f"and up to {EACH} each of those that were longest alive, that ran longest, and that "
             "were ready and parked longest, by the clock."]
-    return draw(model, window, Sketch(shown, keys(), alive(every)), told, describe_many(model, sums),
+    above = strips.Counted(alive(every), ("fibers,", "by state"))
+    return draw(model, window, sketch(shown, moves, [above]), told, describe_many(model, sums),
                 32.0)
 
 
@@ -131,15 +134,20 @@ def fibers(model: Model, window: Window) -> bytes:
     if len(people) > LANES_MAX:
         return draw_many(model, window, people)
     shown = [lanes.lane(f.label, times(f, window), model) for f in people]
-    return draw(model, window, Sketch(shown, keys()), [], describe(people),
+    moves = arrows.fiber_moves(model, window, [f.id for f in people])
+    return draw(model, window, sketch(shown, moves, []), [], describe(people),
                 lanes.lane_height(len(shown)))
 
 
-def keys() -> list[tuple[int, str]]:
-    return [(PAINT_OF[state], words) for state, words in KEYS.items()]
+def sketch(shown: list[Lane], moves: arrows.Moves, above: list[lanes.Strip]) -> Sketch:
+    keys: list[tuple[int | str, str]] = [(PAINT_OF[state], words)
+                                         for state, words in KEYS.items()]
+    if any(moves.steps):
+        keys.append((arrows.MOVED, "stolen by another worker"))
+    return Sketch(shown, keys, above, layer=moves)
 
 
-def draw(model: Model, window: Window, sketch: Sketch, told: list[str], description: str,
+def draw(model: Model, window: Window, drawn: Sketch, told: list[str], description: str,
          height: float) -> bytes:
     text = (f"{count(len(model.people()), 'fiber')} over {count(model.steps, 'step')}. "
             + " ".join([description, *window.note(model)]))
@@ -149,7 +157,7 @@ def draw(model: Model, window: Window, sketch: Sketch, told: list[str], descript
          "Ready: it could run, and no worker runs it. Parked: it waits for an event.",
          *told, *window.note(model), *model.warnings()])
     painter = Painter(PAINTS, height, lambda name: PAINTS[name].label)
-    return lanes.draw(model, window, sketch, painter, card)
+    return lanes.draw(model, window, drawn, painter, card)
 
 
 def describe(people: list[Fiber]) -> str:

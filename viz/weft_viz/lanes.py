@@ -9,22 +9,21 @@ lane looks depends on how many stays it holds: as bars, as pixels or as shares; 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Any, Callable, Iterable
+from typing import Any, Callable, Iterable, Protocol
 
 from . import bars, plot, svg
 from .bars import Columns, Stays
 from .model import Model, count
-from .paints import HATCH_COLOR, IDLE, Paint
+from .paints import Paint
 from .window import Window
 
 WIDTH = 880
 LEFT, RIGHT = 132, 32
 PANEL = WIDTH - LEFT - RIGHT
 COLUMN = 2  # pixels of a column of shares
-LANES_MAX = 64
+LANES_MAX = 72  # 64 and main, and some
 LABEL = 12  # size of the labels
 BAR_LABEL, REASON = 11, 9.5
-STACK = 120  # height of the counts by state
 
 
 @dataclass(frozen=True)
@@ -152,7 +151,7 @@ def stack(axes: Any, columns: Columns, heights: Any, bottom: float,
             continue
         paint = paints[index]
         corners = outline(columns, heights[: index + 1].sum(axis=0), bottom)
-        axes.fill(*zip(*corners), facecolor=paint.color, linewidth=0, edgecolor=HATCH_COLOR,
+        axes.fill(*zip(*corners), facecolor=paint.color, linewidth=0, edgecolor=paint.ink,
                   hatch=paint.hatch or None)
 
 
@@ -189,7 +188,7 @@ class Painter:
     def bars(self, axes: Any, index: int, some: Stays, top: float, height: float) -> None:
         paint = self.paints[index]
         axes.broken_barh([*zip(some.starts, some.ends - some.starts)], (top, height),
-                         facecolors=paint.color, linewidth=0, edgecolor=HATCH_COLOR,
+                         facecolors=paint.color, linewidth=0, edgecolor=paint.ink,
                          hatch=paint.hatch or None)
 
     def lane(self, axes: Any, given: Stays, top: float, scale: Scale) -> None:
@@ -241,7 +240,7 @@ class Painter:
         if size < 8 or not label or svg.text_width(label, size) > (end - start) / unit - 6:
             return
         axes.text((start + end) / 2, top + self.bar / 2 + size * 0.36, label, size=size,
-                  color=svg.INK if self.paints[index] is IDLE else svg.ON_COLOR, ha="center",
+                  color=self.paints[index].text, ha="center",
                   va="baseline", parse_math=False, clip_on=False)
 
     def explained(self) -> list[str]:
@@ -268,14 +267,35 @@ def both(words: set[str]) -> str:
 TOP, TITLE, AXIS, GAP, KEY = 6, 24, 40, 14, 22
 
 
+class Layer(Protocol):
+    """Something drawn over the lanes."""
+
+    def draw(self, axes: Any, painter: Painter, scale: Scale, top: float) -> None:
+        """The first lane begins at `top`."""
+
+    def key(self, axes: Any, sign: str, x: float, middle: float) -> None:
+        """One of its signs, SWATCH wide."""
+
+
+class Strip(Protocol):
+    """Something on the same axis as the lanes, above or below them."""
+
+    height: float
+
+    def draw(self, sheet: plot.Sheet, axes: Any, painter: Painter, scale: Scale,
+             place: tuple[float, float]) -> None:
+        """`place`: its top in the Axes, and on the sheet."""
+
+
 @dataclass
 class Sketch:
-    """What one picture shows. `counted`: all fibers' stays, whose number by state over time
-    stands above the lanes."""
+    """What one picture shows."""
 
     lanes: list[Lane]
-    keys: list[tuple[int, str]]  # paint and words: what the colours mean
-    counted: Lane | None = None
+    keys: list[tuple[int | str, str]]  # paint, or sign of the layer, and words: what they mean
+    above: list[Strip] = field(default_factory=list)
+    below: list[Strip] = field(default_factory=list)
+    layer: Layer | None = None
 
 
 def lane_height(lanes: int) -> float:
@@ -284,8 +304,9 @@ def lane_height(lanes: int) -> float:
 
 def draw(model: Model, window: Window, sketch: Sketch, painter: Painter, card: svg.Card) -> bytes:
     """Both panels and, under them, the keys."""
-    above = STACK + GAP if sketch.counted else 0
-    panel = above + max(1, len(sketch.lanes)) * painter.height
+    above = sum(strip.height + GAP for strip in sketch.above)
+    lanes = max(1, len(sketch.lanes)) * painter.height
+    panel = above + lanes + sum(GAP + strip.height for strip in sketch.below)
     panels = scales(model, window)
     rows = key_rows(sketch.keys)
     height = TOP + len(panels) * (TITLE + panel + AXIS + GAP) + KEY * len(rows) + 10
@@ -294,9 +315,12 @@ def draw(model: Model, window: Window, sketch: Sketch, painter: Painter, card: s
     for scale in panels:
         sheet.text(svg.MARGIN, top + 14, scale.title, 12, weight="bold")
         axes = sheet.panel(LEFT, top + TITLE, PANEL, panel)
-        if sketch.counted:
-            counts(sheet, axes, sketch.counted, painter, scale, top + TITLE)
+        strips(sheet, axes, sketch.above, painter, scale, (0, top + TITLE))
         painter.lanes(axes, sketch.lanes, scale, above)
+        if sketch.layer:
+            sketch.layer.draw(axes, painter, scale, above)
+        strips(sheet, axes, sketch.below, painter, scale,
+               (above + lanes + GAP, top + TITLE + above + lanes + GAP))
         axes.set_xlim(scale.low, scale.high)
         if scale.by_step:
             plot.number_axis(axes, scale.low, scale.high, "step", True)
@@ -304,27 +328,17 @@ def draw(model: Model, window: Window, sketch: Sketch, painter: Painter, card: s
             clock_axis(axes, model, scale)
         lane_labels(sheet, sketch.lanes, top + TITLE + above, painter.height)
         top += TITLE + panel + AXIS + GAP
-    draw_keys(sheet, rows, painter.paints, top)
+    draw_keys(sheet, rows, painter.paints, sketch.layer, top)
     card.notes[1:1] = painter.explained()
     return sheet.finish(card)
 
 
-def counts(sheet: plot.Sheet, axes: Any, counted: Lane, painter: Painter, scale: Scale,
-           top: float) -> None:
-    """How many fibers are in each state, over time."""
-    columns = bars.columns(scale.of(counted), len(painter.paints), scale.low, scale.high,
-                           PANEL // COLUMN)
-    most = float(columns.time.sum(axis=0).max()) / columns.unit
-    full, half = plot.nice_top(round(most))
-    axes.hlines([STACK / 2, 0], scale.low, scale.high, colors=svg.FAINT, linewidth=0.7,
-                zorder=0)
-    axes.hlines([STACK], scale.low, scale.high, colors=svg.SOFT, linewidth=0.7)
-    stack(axes, columns, columns.heights(STACK, full), STACK, painter.paints)
-    for value, y in ((full, 0), (half, STACK / 2), (0, STACK)):
-        sheet.text(LEFT - 8, top + y + 4, f"{value:,}", 10, svg.SOFT, ha="right")
-    sheet.text(svg.MARGIN, top + STACK / 2 - 8, "fibers,", LABEL, weight="bold")
-    sheet.text(svg.MARGIN, top + STACK / 2 + 8, "by state", LABEL, weight="bold")
-    painter.shares.add(scale.words(columns.unit))
+def strips(sheet: plot.Sheet, axes: Any, some: list[Strip], painter: Painter, scale: Scale,
+           place: tuple[float, float]) -> None:
+    top, on_sheet = place
+    for strip in some:
+        strip.draw(sheet, axes, painter, scale, (top, on_sheet))
+        top, on_sheet = top + strip.height + GAP, on_sheet + strip.height + GAP
 
 
 def lane_labels(sheet: plot.Sheet, lanes: list[Lane], top: float, height: float) -> None:
@@ -342,9 +356,9 @@ def lane_labels(sheet: plot.Sheet, lanes: list[Lane], top: float, height: float)
 SWATCH = 22
 
 
-def key_rows(keys: list[tuple[int, str]]) -> list[list[tuple[float, int, str]]]:
+def key_rows(keys: list[tuple[int | str, str]]) -> list[list[tuple[float, int | str, str]]]:
     """The keys in rows, each with its x."""
-    rows: list[list[tuple[float, int, str]]] = []
+    rows: list[list[tuple[float, int | str, str]]] = []
     x = float(WIDTH)
     for key, label in keys:
         width = SWATCH + 8 + svg.text_width(label, BAR_LABEL) * 0.92 + 12
@@ -356,16 +370,20 @@ def key_rows(keys: list[tuple[int, str]]) -> list[list[tuple[float, int, str]]]:
     return rows
 
 
-def draw_keys(sheet: plot.Sheet, rows: list[list[tuple[float, int, str]]],
-              paints: list[Paint], top: float) -> None:
+def draw_keys(sheet: plot.Sheet, rows: list[list[tuple[float, int | str, str]]],
+              paints: list[Paint], layer: Layer | None, top: float) -> None:
     axes = sheet.panel(0, top, WIDTH, max(1, KEY * len(rows)))
     axes.set_xlim(0, WIDTH)
     axes.set_axis_off()
     for row, entries in enumerate(rows):
         for x, key, label in entries:
-            paint, y = paints[key], row * KEY
-            bar = (y + 9, 2) if paint.thin else (y + 4, 12)
-            axes.broken_barh([(x, SWATCH)], bar, facecolors=paint.color, linewidth=0,
-                             edgecolor=HATCH_COLOR, hatch=paint.hatch or None)
+            y = row * KEY
             axes.text(x + SWATCH + 6, y + 14, label, size=BAR_LABEL, color=svg.INK,
                       va="baseline", parse_math=False)
+            if isinstance(key, str):
+                layer.key(axes, key, x, y + 10)
+                continue
+            paint = paints[key]
+            bar = (y + 9, 2) if paint.thin else (y + 4, 12)
+            axes.broken_barh([(x, SWATCH)], bar, facecolors=paint.color, linewidth=0,
+                             edgecolor=paint.ink, hatch=paint.hatch or None)

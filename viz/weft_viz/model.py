@@ -28,6 +28,7 @@ NAME_MAX = 63  # characters
 LOSERS_MAX = 4  # workers whose losses a warning places
 NEW, RUNNING, READY, PARKED, FINISHED = "new", "running", "ready", "parked", "finished"
 RECYCLED = "recycled"
+INJECTED = "injected"  # a place, as the schema says it
 AFTER = {"yield": READY, "finish": FINISHED}  # any other reason: it waits, PARKED
 
 
@@ -99,6 +100,41 @@ class Recycle(NamedTuple):
     worker: int
 
 
+class Steal(NamedTuple):
+    """A ready fiber changes queues."""
+
+    step: int
+    fiber: int
+    victim: int  # worker; the taker itself where it takes an injected fiber
+    thief: int  # worker
+    place: str  # what kind of queue it was taken from
+
+    @property
+    def injected(self) -> bool:
+        return self.place == INJECTED
+
+
+@dataclass(slots=True)
+class Sleep:
+    """A worker's stay in its sleep."""
+
+    worker: int
+    start: int  # steps
+    end: int
+    start_tick: int
+    end_tick: int
+    where: str  # asleep, or in the poller
+
+
+class Wake(NamedTuple):
+    """A sleeping worker is told to go on, or one about to sleep."""
+
+    step: int
+    by: int  # segment: a worker's, or of a thread that is none
+    target: int  # worker
+    why: str
+
+
 class Note(NamedTuple):
     """What a fiber did that needs no picture of its own."""
 
@@ -144,6 +180,9 @@ class Model:
     awaits: list[Await] = field(default_factory=list)
     recycles: list[Recycle] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)  # functions run inline, spans
+    steals: list[Steal] = field(default_factory=list)
+    sleeps: list[Sleep] = field(default_factory=list)  # by their starts
+    wakes: list[Wake] = field(default_factory=list)
 
     lost_from: dict[int, int] = field(default_factory=dict)  # by worker: its last step
 
@@ -248,6 +287,7 @@ class Builder:
         self._running: dict[int, Run] = {}  # by worker
         self._state: dict[int, State] = {}  # by fiber
         self._first_step: dict[int, Step] = {}  # by worker
+        self._asleep: dict[int, Sleep] = {}  # by worker
         self._cause = ""
         self._reasons: dict[int, tuple[str, str]] = {}
         self._handlers = {
@@ -255,7 +295,8 @@ class Builder:
             "NAME": self._name, "WORKER_START": self._worker_start,
             "WORKER_STOP": self._worker_stop, "READY": self._ready, "AWAIT": self._await,
             "RECYCLE": self._recycle, "INLINE": self._inline, "SPAN_BEGIN": self._span,
-            "SPAN_END": self._span, "STATUS": self._status,
+            "SPAN_END": self._span, "STATUS": self._status, "STEAL": self._steal,
+            "WORKER_SLEEP": self._sleep, "WORKER_AWAKE": self._awake, "WORKER_WAKE": self._wake,
         }
         self._begins = self._first_numbers() if trace.is_window else {}
 
@@ -339,6 +380,8 @@ class Builder:
         last, tick = model.last, model.tick(model.last)
         for run in self._running.values():
             run.end, run.end_tick = last, tick
+        for sleep in self._asleep.values():
+            sleep.end, sleep.end_tick = last, tick
         for fiber in model.fibers.values():
             self._leave_state(fiber, last, tick)
         set_labels(list(model.fibers.values()))
@@ -352,6 +395,7 @@ class Builder:
                 continue
             losers.remove(step.worker)
             model.lost_from[step.worker] = step.number
+            self._end_sleep(step)
             if run := self._running.pop(step.worker, None):
                 run.end, run.end_tick = step.number, step.tick
                 state = self._state.get(run.fiber)
@@ -405,6 +449,7 @@ class Builder:
     def _worker_stop(self, step: Step, event: Event, get: Getters) -> None:
         running = self._fiber(get["running"](step.record))
         self._end_run(step, "stop", self._trace.site(step.record))
+        self._end_sleep(step)
         self._leave_state(running, step.number, step.tick)
         if running.finished is not None:
             self._enter(running, FINISHED, step)
@@ -430,6 +475,29 @@ class Builder:
         self._enter(fiber, RECYCLED, step)
         self.model.recycles.append(Recycle(step.number, fiber.id, get["awaiter"](step.record),
                                            step.worker))
+
+    def _steal(self, step: Step, event: Event, get: Getters) -> None:
+        place = self._trace.schema.choice(event, "queue", get["queue"](step.record))
+        self.model.steals.append(Steal(step.number, get["fiber"](step.record),
+                                       get["victim"](step.record), step.worker, place))
+
+    def _sleep(self, step: Step, event: Event, get: Getters) -> None:
+        where = self._trace.schema.choice(event, "where", get["where"](step.record))
+        self._end_sleep(step)
+        sleep = Sleep(step.worker, step.number, step.number, step.tick, step.tick, where)
+        self.model.sleeps.append(sleep)
+        self._asleep[step.worker] = sleep
+
+    def _awake(self, step: Step, event: Event, get: Getters) -> None:
+        self._end_sleep(step)
+
+    def _end_sleep(self, step: Step) -> None:
+        if sleep := self._asleep.pop(step.worker, None):
+            sleep.end, sleep.end_tick = step.number, step.tick
+
+    def _wake(self, step: Step, event: Event, get: Getters) -> None:
+        why = self._trace.schema.choice(event, "why", get["why"](step.record))
+        self.model.wakes.append(Wake(step.number, step.worker, get["target"](step.record), why))
 
     def _status(self, step: Step, event: Event, get: Getters) -> None:
         """How a fiber stood before the window. Not believed where a record that came after it is

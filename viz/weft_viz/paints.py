@@ -16,6 +16,8 @@ class Paint:
     hatch: str = ""
     label: str = ""  # in the bar, where it fits
     thin: bool = False  # a line instead of a bar
+    ink: str = "#00000048"  # of its hatch
+    text: str = svg.ON_COLOR  # of its label
 
 
 # Paul Tol's light colours: made for dark text on them. After the eighth they come hatched.
@@ -23,7 +25,10 @@ FIBER_COLORS = ("#77aadd", "#ee8866", "#eedd88", "#44bb99", "#ffaabb", "#99ddff"
                 "#cc99dd")
 FIBER_HATCHES = ("", "///", "--", "xx", "||", "\\\\\\", "..", "++")
 FIBERS_MAX = len(FIBER_COLORS) * len(FIBER_HATCHES)  # that look different
-IDLE = Paint(svg.FAINT, "", "idle")
+IDLE = Paint(svg.FAINT, "", "idle", text=svg.INK)
+SEARCHING = Paint(svg.FAINT, "", "searching", text=svg.INK)
+ASLEEP = Paint(svg.LANE, "////", "asleep", ink=svg.FAINT, text=svg.SOFT)
+POLLING = Paint(svg.LANE, "....", "in the poller", ink=svg.SOFT, text=svg.SOFT)
 OTHERS = Paint(svg.GREY, "", "")
 
 STATES = {
@@ -33,7 +38,16 @@ STATES = {
     m.PARKED: Paint(svg.GREY, "|||", "parked"),
     m.FINISHED: Paint(svg.SOFT, "", "", thin=True),
 }
-HATCH_COLOR = "#00000048"
+
+# Where ready fibers wait: shades of the colour that ready has, the first for no worker's queue.
+INJECTED = Paint(svg.BLUE, "....")
+QUEUES = (Paint(svg.ORANGE), Paint("#f5cf80", "////"), Paint("#b97f00"), Paint("#fbe9c6", "xx"))
+STOLEN, TAKEN = Paint(svg.VERMILION), Paint(svg.BLUE, "....")
+
+
+def queue_paint(worker: int) -> Paint:
+    return QUEUES[worker % len(QUEUES)]
+
 
 
 def fiber_paint(index: int, label: str) -> Paint:

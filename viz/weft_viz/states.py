@@ -25,7 +25,7 @@ NODE_WIDTH, NODE_HEIGHT = 82, 58  # a box is wider when its text is
 NAME_SIZE, LABEL_SIZE, LINE = 14, 11, 15
 LABEL_WIDTH = 96
 NEWLINE = "\\n"  # as dot writes it
-WRONG = "#d55e00"  # Okabe and Ito's vermilion
+WRONG = svg.VERMILION
 COLUMNS = (NEW, READY, PARKED, RUNNING, FINISHED)  # from left to right
 
 Pair = tuple[str, str]

@@ -31,6 +31,7 @@ ON_COLOR = "#101010"  # text on a coloured bar, in both themes
 
 # Okabe and Ito's colours, told apart by people with any colour vision.
 GREEN, ORANGE, GREY, SKY = "#009e73", "#e69f00", "#999999", "#56b4e9"
+BLUE, VERMILION = "#0072b2", "#d55e00"
 
 MARGIN = 20
 TITLE_SIZE, NOTE_SIZE, NOTE_LINE = 17, 12, 17

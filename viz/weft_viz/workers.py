@@ -1,30 +1,40 @@
 """workers.svg: what the cores did. A lane is a worker, its colour the fiber that it runs.
 
 There are FIBERS_MAX colours. With more fibers, or with lanes of which most pixels hold several
-runs, those that ran longest have a colour each, and all others share one.
+runs, those that ran longest have a colour each, and all others share one. A worker that runs no
+fiber searches for one or sleeps, where the trace tells; what the picture shows of the scheduler
+beside the lanes is in scheduling.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Callable, Iterator
 
 from . import bars, lanes, plot, svg
-from .lanes import LANES_MAX, Lane, Painter, Sketch
-from .model import Model, Run, count
-from .paints import FIBERS_MAX, IDLE, OTHERS, Paint, fiber_paint
+from .lanes import LANES_MAX, Lane, Painter, Sketch, Times
+from .model import Model, Run, Sleep, count
+from .paints import (ASLEEP, FIBERS_MAX, IDLE, OTHERS, POLLING, SEARCHING, Paint, fiber_paint)
 from .reader import IDLE_FIBERS
+from .scheduling import Scheduling, rests, scheduling
 from .window import Window
 
 CHOSEN_MAX = 10  # fibers with a colour of their own in a crowded picture
-CHOSEN_SHARE = 0.02  # of the time: those with less could hardly be seen
+CHOSEN_SHARE = 0.005  # of the time: those with less could hardly be seen
 NAMED_MAX = 20  # fibers of a worker that the description names
 TOLD_MAX = 8  # workers with a line of numbers
+
+# What a worker is said to run that runs no fiber: no fiber has such a number.
+AWAKE, SLEEPS, POLLS = 2**32, 2**32 + 1, 2**32 + 2
+RESTS = {AWAKE: SEARCHING, SLEEPS: ASLEEP, POLLS: POLLING}
+PLACES = {"asleep": SLEEPS, "in the poller": POLLS}
 
 
 @dataclass
 class Palette:
-    """A paint for each fiber of `own`, then one for all others, then one for idle."""
+    """A paint for each fiber of `own`, then one for all others, then one for idle or searching,
+    and two for sleep."""
 
     paints: list[Paint]
     own: list[int]
@@ -40,8 +50,9 @@ class Palette:
     def of(self, names: Any) -> Any:
         np = plot.numpy()
         index = {fiber: i for i, fiber in enumerate(self.own)}
+        index |= {name: self.idle + i for i, name in enumerate(RESTS)}
         each, where = np.unique(names, return_inverse=True)
-        found = [self.idle if name >= IDLE_FIBERS else index.get(name, self.others)
+        found = [index.get(name, self.idle if name >= IDLE_FIBERS else self.others)
                  for name in each.tolist()]
         return np.array(found, int)[where]
 
@@ -53,7 +64,7 @@ def palette(model: Model, own: list[int]) -> Palette:
     ranks = {f.id: i for i, f in enumerate(people)} if all_different else {
         fiber: i for i, fiber in enumerate(own)}
     paints = [fiber_paint(ranks[f], model.fibers[f].label) for f in own]
-    return Palette([*paints, OTHERS, IDLE], own)
+    return Palette([*paints, OTHERS, SEARCHING if model.sleeps else IDLE, ASLEEP, POLLING], own)
 
 
 @dataclass
@@ -68,6 +79,11 @@ class Totals:
     @property
     def idle(self) -> float:
         return sum(self.share(f) for f in self.ticks if f >= IDLE_FIBERS)
+
+    def rest(self, name: int) -> float:
+        """Of one of RESTS, or of all idle contexts together."""
+        return self.share(name) if name in RESTS else sum(
+            self.share(f) for f in self.ticks if f >= IDLE_FIBERS and f not in RESTS)
 
     def longest(self) -> list[int]:
         """Fibers with a share that can be seen."""
@@ -94,14 +110,36 @@ def crowded(lane: Lane, scale: lanes.Scale) -> bool:
         given, 1, scale.low, scale.high, lanes.PANEL).crowded
 
 
+def times(model: Model, runs: list[Run], sleeps: list[Sleep]) -> Iterator[Times]:
+    """The stays of one worker. What it does while it is idle is told by its sleeps."""
+    starts = [sleep.start for sleep in sleeps]
+    for run in runs:
+        if run.fiber < IDLE_FIBERS or not model.sleeps:
+            yield run.fiber, run.start, run.end, run.start_tick, run.end_tick
+            continue
+        first = max(0, bisect_left(starts, run.start) - 1)
+        within = sleeps[first:bisect_left(starts, run.end + 1)]
+        yield from rests(within, run.start, run.end, run.start_tick, run.end_tick, AWAKE, PLACES,
+                         SLEEPS)
+
+
+def lane_of(model: Model, window: Window, worker: int, runs: list[Run],
+            sleeps: list[Sleep]) -> Lane:
+    return lanes.lane(f"worker {worker}",
+                      (each for each in times(model, runs, sleeps)
+                       if window.meets(each[1], each[2])), model)
+
+
 def workers(model: Model, window: Window) -> bytes:
     runs: dict[int, list[Run]] = {w: [] for w in model.workers}
+    sleeps: dict[int, list[Sleep]] = {w: [] for w in model.workers}
     for run in model.runs:
         if run.worker in runs and window.meets(run.start, run.end):
             runs[run.worker].append(run)
-    shown = [lanes.lane(f"worker {w}", ((r.fiber, r.start, r.end, r.start_tick, r.end_tick)
-                                        for r in runs[w]), model)
-             for w in model.workers[:LANES_MAX]]
+    for sleep in model.sleeps:
+        if sleep.worker in sleeps:
+            sleeps[sleep.worker].append(sleep)
+    shown = [lane_of(model, window, w, runs[w], sleeps[w]) for w in model.workers[:LANES_MAX]]
     ran = {r.fiber for some in runs.values() for r in some}
     seen = [f.id for f in model.people() if f.id in ran]
     scales = lanes.scales(model, window)
@@ -110,35 +148,55 @@ def workers(model: Model, window: Window) -> bytes:
         return draw_many(model, window, shown, len(seen), totals(shown, scales[1]))
     colors = palette(model, seen)
     keys = [(i, model.fibers[f].label) for i, f in enumerate(seen)]
-    keys += [(colors.idle, "idle")] if any(f >= IDLE_FIBERS for f in ran) else []
+    keys += rest_keys(colors, totals(shown, scales[0]), lambda label, name: label)
     return draw(model, window, shown, colors, keys, [], lanes.lane_height(len(shown)))
 
 
+def rest_keys(colors: Palette, spent: Totals, words: Callable[[str, int], str]
+              ) -> list[tuple[int | str, str]]:
+    """Of what workers do that run no fiber: idle, where nothing tells more."""
+    names = {name for name in spent.ticks if name >= IDLE_FIBERS}
+    idle = {name for name in names if name not in RESTS}
+    found = [(colors.idle, words(IDLE.label, min(idle)))] if idle else []
+    return found + [(colors.idle + i, words(RESTS[name].label, name))
+                    for i, name in enumerate(RESTS) if name in names]
+
+
 def draw(model: Model, window: Window, shown: list[Lane], colors: Palette,
-         keys: list[tuple[int, str]], told: list[str], height: float) -> bytes:
+         keys: list[tuple[int | str, str]], told: list[str], height: float) -> bytes:
     left_out = [f"{LANES_MAX} workers first of {len(model.workers):,} are shown; the others are "
                 "left out."] if len(shown) < len(model.workers) else []
+    beside = scheduling(model, window, model.workers[:len(shown)], len(colors.paints))
+    rest = (" Searching: it looks for a fiber to run. Asleep, or in the poller: it has found none "
+            "and waits to be woken.") if model.sleeps else ""
     card = svg.Card(
-        "workers", "What did the cores do?", describe(model, window),
+        "workers", "What did the cores do?",
+        " ".join([describe(model, window), *beside.said]),
         ["A lane is a worker; its colour is the fiber that it runs. An empty stretch: it runs "
-         "none.", *told, *left_out, *window.note(model), *model.warnings()])
-    painter = Painter(colors.paints, height, lambda name: called(model, name))
-    return lanes.draw(model, window, Sketch([each.painted(colors.of) for each in shown], keys),
-                      painter, card)
+         f"none.{rest}", *told, *left_out, *beside.notes, *window.note(model),
+         *model.warnings()])
+    painter = Painter([*colors.paints, *beside.paints], height, lambda name: called(model, name))
+    return lanes.draw(model, window, sketch(shown, colors, keys, beside), painter, card)
+
+
+def sketch(shown: list[Lane], colors: Palette, keys: list[tuple[int | str, str]],
+           beside: Scheduling) -> Sketch:
+    return Sketch([each.painted(colors.of) for each in shown], [*keys, *beside.keys],
+                  below=beside.below, layer=beside.layer)
 
 
 def draw_many(model: Model, window: Window, shown: list[Lane], seen: int,
               spent: Totals) -> bytes:
     """With the longest runners' colours, and what the workers did in numbers."""
     colors = palette(model, spent.longest())
-    keys = [(i, f"{model.fibers[f].label}, {percent(spent.share(f))}")
+    keys: list[tuple[int | str, str]] = [
+        (i, f"{model.fibers[f].label}, {percent(spent.share(f))}")
             for i, f in enumerate(colors.own)]
     rest = 1 - spent.idle - sum(map(spent.share, colors.own))
     if more := seen - len(colors.own):
         keys.append((colors.others, f"{more:,} {'other ' if colors.own else ''}"
                                     f"fiber{'' if more == 1 else 's'}, {percent(rest)}"))
-    if spent.idle:
-        keys.append((colors.idle, f"idle, {percent(spent.idle)}"))
+    keys += rest_keys(colors, spent, lambda label, name: f"{label}, {percent(spent.rest(name))}")
     which = (f"Of {count(seen, 'fiber')}, those that ran for at least {percent(CHOSEN_SHARE)} of "
              f"the time, at most {CHOSEN_MAX}, have a colour of their own. "
              if seen > len(colors.own) else "")
@@ -177,6 +235,8 @@ def numbers(model: Model, window: Window, shown: list[Lane]) -> list[str]:
 
 
 def called(model: Model, fiber: int) -> str:
+    if fiber in RESTS:
+        return RESTS[fiber].label
     return IDLE.label if fiber >= IDLE_FIBERS else model.fibers[fiber].label
 
 
