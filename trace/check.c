@@ -4,7 +4,8 @@
  * fiber is doing (check_state.c). Before a record changes that state, every invariant
  * that has a word on its event judges it; an invariant may judge once more at the end. An
  * invariant is one entry of a table (check_invariants.c), and a new one needs nothing
- * else. Then the answer is told (check_tell.c).
+ * else. Where ready fibers wait, and which workers sleep, is in files of its own, with the
+ * judges of it (check_queues.c, check_sleep.c). Then the answer is told (check_tell.c).
  *
  *   a step -- check_see --> sight -- check_judge --> failures -- check_tell --> answer
  *                             '----- check_apply --> states
@@ -25,7 +26,7 @@
  *   running -- FINISH --> finished -- SWITCH, finish --> left -- RECYCLE --> recycled
  *   unknown -- WORKER_START --> running -- WORKER_STOP --> stopped
  *
- * A trace in which no READY stands was not written by the scheduler: there a switch
+ * A trace in which no READY stands was not written by a scheduler: there a switch
  * may go to any fiber that has not ended. Workers' own contexts run whenever nothing
  * else does, and nobody makes them ready.
  *

@@ -1,5 +1,6 @@
 /* check.h: what the parts of the checker share: check.c (the walk), check_state.c (what
- * each worker and fiber does), check_invariants.c (the judges), check_tell.c (the answer).
+ * each worker and fiber does), check_invariants.c, check_queues.c and check_sleep.c (the
+ * judges), check_tell.c (the answer).
  * check.c has the overview. */
 #ifndef WEFT_TRACE_CHECK_H
 #define WEFT_TRACE_CHECK_H
@@ -17,13 +18,26 @@
 
 #define WHAT_SIZE      200
 #define EVENTS_KNOWN   (TRACE_QUEUE_LENGTH + 1)
-#define INVARIANTS_MAX 20
+#define INVARIANTS_MAX 21
 #define NOBODY         UINT32_MAX
 
 /* ---- state ---- */
 
 /* What a fiber does between its first record and its last. */
 enum phase { UNKNOWN, NEW, READY, RUNNING, PARKED };
+
+/* Where a ready fiber waits. The numbers are those of the trace's places, so that a READY
+ * needs no table. */
+enum queue {
+	QUEUE_UNKNOWN = 0,
+	QUEUE_LOCAL = TRACE_place_LOCAL, /* of `queue_owner`, and so is: */
+	QUEUE_NEWEST = TRACE_place_NEWEST,
+	QUEUE_INJECTED = TRACE_place_INJECTED,
+	QUEUE_REMOTE = TRACE_place_REMOTE, /* worker 0's slot for the pinned fiber */
+	QUEUE_SHARED = TRACE_place_SHARED, /* of an older runtime, for all workers */
+	QUEUE_DIRECT = TRACE_place_DIRECT, /* next on `queue_owner` */
+	QUEUE_YIELDED = 0xFF, /* local of `queue_owner`, or injected if that was full */
+};
 
 /* A span that has begun and not ended; the innermost first. */
 struct span {
@@ -35,24 +49,48 @@ struct fiber_state {
 	uint32_t number;     /* of its last record among its own */
 	uint32_t worker;     /* where it runs, or NOBODY */
 	uint32_t stack_size; /* 0: unknown */
+	uint32_t parent;     /* 0: none, or not known */
+	uint32_t queue_owner;
 	enum phase phase;
-	bool met;     /* it has a record before this step */
-	bool stopped; /* it ran at the WORKER_STOP of its worker */
-	bool before;  /* it began before the window; what it did there is not known */
-	bool ended;   /* its life was over, and forgotten, before these records */
+	uint8_t queue; /* enum queue, while it is ready */
+	bool met;      /* it has a record before this step */
+	bool stopped;  /* it ran at the WORKER_STOP of its worker */
+	bool before;   /* it began before the window; what it did there is not known */
+	bool ended;    /* its life was over, and forgotten, before these records */
 	uint64_t became_at;   /* tick of `became` */
 	struct moment became; /* the record that made `phase` what it is */
+	struct moment queued; /* the record that put it into its queue */
 	struct moment last, created, began; /* began: to run */
 	struct moment finished, left, recycled;
 	struct span *spans; /* the checker's; freed as they end, and with the fiber */
 };
 
+/* What a worker took out of a queue at one go. */
+struct batch {
+	uint32_t number, size, taken;
+	bool cut;           /* its first records may be from before the window */
+	struct moment last; /* the newest STEAL of it; never: there was no batch yet */
+};
+
+/* Whether a worker is up, by its sleeper's records. */
+struct sleeper {
+	uint32_t object;    /* 0: not known yet */
+	bool asleep, woken; /* woken: since it fell asleep */
+	bool linted;        /* this sleep is among those that lint 16 tells of */
+	uint64_t slept_at;  /* tick of `slept` */
+	struct moment slept, awoke;
+};
+
 /* A worker between its WORKER_START and WORKER_STOP; a segment without them is a
  * helper's. In a window, a worker has started once it is seen to switch. */
 struct worker_state {
-	uint32_t runs; /* a fiber, or 0 */
+	uint32_t runs;   /* a fiber, or 0 */
+	uint32_t direct; /* what a READY says it runs next, or 0 */
 	bool started;
-	struct moment since; /* the record that made it so */
+	struct moment since;    /* the record that made it so */
+	struct moment directed; /* that READY */
+	struct batch batch;
+	struct sleeper sleeper;
 };
 
 /* One step, with the states of those it is about, as they are before it. */
@@ -96,6 +134,21 @@ struct ready_lint {
 	struct moment from, to; /* to: never, when it did not run until the end */
 };
 
+/* Lint 16. */
+struct sleep_lint {
+	uint64_t sleeps, times; /* all, and those beside a fiber for too long */
+	uint64_t longest_ticks;
+	uint32_t worker;        /* of the longest */
+	struct moment from, to; /* to: never, when it lasted until the end */
+};
+
+/* The fibers that any worker may take. */
+struct work {
+	uint64_t fibers;
+	uint64_t since_at;   /* tick of `since` */
+	struct moment since; /* the record that made it one, after there was none */
+};
+
 struct checker {
 	const struct trace_file *file;
 	const struct check_options *options;
@@ -104,7 +157,8 @@ struct checker {
 	struct id_set ended;
 	struct fiber_state nobody;
 	uint8_t peer_numbers[256]; /* of each type: schema_peer_sequence */
-	struct worker_state workers[TRACE_SEGMENTS_MAX];
+	/* The last is for a wake of a worker that there is not. */
+	struct worker_state workers[TRACE_SEGMENTS_MAX + 1];
 	struct duty duties[EVENTS_KNOWN + 1][2 * INVARIANTS_MAX + 1]; /* by type; the
 									 last for all
 									 that are newer */
@@ -112,11 +166,16 @@ struct checker {
 	uint64_t judged[INVARIANTS_MAX];
 	struct failure failures[INVARIANTS_MAX];
 	struct ready_lint ready;
+	struct sleep_lint sleep;
+	struct work work;
+	uint32_t asleep; /* workers */
+	uint32_t pinned; /* the fiber that worker 0 began with, or 0 */
 	struct trace_knot knot;
 	uint64_t switches, workers_seen, fibers_seen, never_written, repairs, last_tick;
 	uint64_t ended_created; /* of those forgotten, how many had a CREATE */
 	bool clean, window, out_of_memory;
-	bool has_ready; /* a READY was met */
+	bool has_ready;  /* a READY or STEAL was met */
+	bool has_shared; /* one was of an older runtime's queue */
 };
 
 /* ---- check.c ---- */
@@ -135,6 +194,12 @@ bool check_see(struct checker *checker, const struct trace_step *step,
 void check_apply(struct checker *checker, const struct sight *sight);
 
 bool check_is_worker_context(uint32_t fiber);
+
+/* Whether the writer puts such a record in by itself, wherever it stands. */
+bool check_is_writers(uint8_t type);
+
+/* Whether the segment is that of a thread from outside the runtime. */
+bool check_is_foreign(const struct checker *checker, uint32_t segment);
 
 /* Whether invariant 18 has a word on the fiber with that index in checker->fibers, and
  * whether nothing is left for a fiber to do. */
@@ -162,6 +227,45 @@ void check_assign(struct checker *checker);
 /* Every invariant judges the step, before it is applied; and the end of the trace. */
 void check_judge(struct checker *checker, const struct sight *sight);
 void check_judge_end(struct checker *checker);
+
+/* ---- check_queues.c ---- */
+
+/* Puts a fiber into a queue at this step; takes it out of the one it is in, if it is in
+ * any. */
+void check_enqueue(struct checker *checker, const struct sight *sight,
+		   struct fiber_state *state, enum queue queue, uint32_t owner);
+void check_dequeue(struct checker *checker, const struct sight *sight,
+		   struct fiber_state *state);
+
+/* The states after a STEAL; where a fiber is that yields. */
+void check_steal(struct checker *checker, const struct sight *sight);
+enum queue check_yield_queue(const struct checker *checker, const struct sight *sight);
+
+/* Whether any worker may take a fiber out of it. */
+bool check_is_for_all(enum queue queue);
+
+/* "worker 0's local queue" */
+struct queue_name {
+	char text[64];
+};
+struct queue_name check_queue_name(enum queue queue, uint32_t owner);
+
+judge_function six_steal, six_switch;
+void six_end(struct checker *checker);
+
+/* ---- check_sleep.c ---- */
+
+/* The states after a WORKER_SLEEP, WORKER_WAKE or WORKER_AWAKE. */
+void check_sleeper(struct checker *checker, const struct sight *sight);
+
+/* There is a fiber for any worker, after there was none; and now there is none. */
+void check_work_comes(struct checker *checker, const struct sight *sight);
+void check_work_goes(struct checker *checker, const struct sight *sight);
+
+judge_function fourteen_sleep;
+judge_function twenty_one_sleep, twenty_one_wake, twenty_one_awake, twenty_one_acts;
+void fourteen_end(struct checker *checker);
+void check_lint_sleep_end(struct checker *checker);
 
 /* A failure's text mentions a fiber as MENTION, its number, MENTION, until it is told. */
 #define MENTION '\x01'

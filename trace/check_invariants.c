@@ -3,7 +3,7 @@
  * A judge sees a step before it changes the states, and says with FAIL what it contradicts
  * and which earlier records established that. What began before a window is judged by
  * what the window shows, and never by what it does not. */
-#include "trace/check.h"
+#include "trace/check_fail.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -11,49 +11,6 @@
 #include "trace/names.h"
 
 /* ---- failing ---- */
-
-/* The invariant at work had an event to judge. */
-static void judged(struct checker *checker)
-{
-	checker->judged[checker->judging]++;
-}
-
-/* How a text mentions a fiber until it is told. */
-struct mention {
-	char text[16];
-};
-
-static struct mention mention(uint32_t fiber)
-{
-	struct mention mention;
-	snprintf(mention.text, sizeof mention.text, "%c%" PRIu32 "%c", MENTION, fiber,
-		 MENTION);
-	return mention;
-}
-
-/* The invariant at work is broken by the step `at`, which contradicts `first` and `second`
- * (either may be NULL or a step that never was). Returns where the caller writes what
- * happened, or NULL when an earlier failure is already there. */
-static char *fail(struct checker *checker, const struct moment *at,
-		  const struct moment *first, const struct moment *second)
-{
-	struct failure *failure = &checker->failures[checker->judging];
-	if (failure->times++ > 0)
-		return NULL;
-	if (first)
-		slice_add(&failure->slice, first);
-	if (second)
-		slice_add(&failure->slice, second);
-	slice_add(&failure->slice, at);
-	return failure->what;
-}
-
-#define FAIL(checker, at, first, second, ...)                                          \
-	do {                                                                           \
-		char *what_ = fail((checker), (at), (first), (second));                \
-		if (what_)                                                             \
-			snprintf(what_, WHAT_SIZE, __VA_ARGS__);                       \
-	} while (0)
 
 /* The end of that fiber, which is no longer known, belongs to the failure. */
 static void blame_end(struct checker *checker, uint32_t fiber)
@@ -297,25 +254,85 @@ static void four_end(struct checker *checker)
 {
 	if (checker->has_ready)
 		return;
-	checker->judged[checker->judging] = 0;
-	checker->failures[checker->judging] = (struct failure){.times = 0};
+	unjudge(checker);
 }
 
 /* ---- invariant 5: a cause for every READY ---- */
 
-/* Without a waker, it came from outside the fibers. */
-static void five_ready(struct checker *checker, const struct sight *sight)
+/* A fiber cannot make another one ready from a thread that does not run it. */
+static void five_waker(struct checker *checker, const struct sight *sight)
 {
 	const struct worker_state *worker = sight->worker;
 	uint32_t waker = sight->record->peer;
-	if (!worker->started || waker == 0)
-		return;
 	judged(checker);
 	if (worker->runs != waker)
 		FAIL(checker, &sight->now, &worker->since, NULL,
-		     "%s is made ready by %s on worker %u, which runs %s",
+		     "%s is made ready by %s on %s, which runs %s",
 		     mention(sight->record->fiber).text, mention(waker).text,
-		     (unsigned)sight->step->worker, mention(worker->runs).text);
+		     trace_file_writer(checker->file, sight->step->worker).text,
+		     mention(worker->runs).text);
+}
+
+/* What a foreign thread submits has no parent, and that thread itself makes it ready. */
+static void five_submitted(struct checker *checker, const struct sight *sight)
+{
+	const struct fiber_state *state = sight->fiber;
+	uint32_t segment = sight->step->worker;
+	uint32_t fiber = sight->record->fiber;
+	judged(checker);
+	if (!check_is_foreign(checker, segment))
+		FAIL(checker, &sight->now, &state->created, NULL,
+		     "%s is made ready by nobody on %s, which is no foreign thread",
+		     mention(fiber).text,
+		     trace_file_writer(checker->file, segment).text);
+	else if (state->created.worker != segment)
+		FAIL(checker, &sight->now, &state->created, NULL,
+		     "%s is made ready by another thread than the one that created it",
+		     mention(fiber).text);
+	else if (sight->record->arg != TRACE_place_INJECTED)
+		FAIL(checker, &sight->now, &state->created, NULL,
+		     "%s is made ready on %s, which has the injection queue alone",
+		     mention(fiber).text,
+		     trace_file_writer(checker->file, segment).text);
+}
+
+/* The parent has not left its worker since it created the child. */
+static void five_new(struct checker *checker, const struct sight *sight)
+{
+	const struct fiber_state *state = sight->fiber;
+	uint32_t waker = sight->record->peer;
+	if (waker != state->parent) {
+		judged(checker);
+		FAIL(checker, &sight->now, &state->created, NULL,
+		     "%s is new and is made ready by %s, but %s created it",
+		     mention(sight->record->fiber).text, mention(waker).text,
+		     mention(state->parent).text);
+	} else if (waker) {
+		five_waker(checker, sight);
+	} else {
+		five_submitted(checker, sight);
+	}
+}
+
+/* In a window, nobody knows what a worker ran before its first record, nor what woke a
+ * fiber from before. */
+static void five_ready(struct checker *checker, const struct sight *sight)
+{
+	const struct fiber_state *state = sight->fiber;
+	uint32_t waker = sight->record->peer;
+	if (checker->window && !sight->worker->since.number &&
+	    !check_is_foreign(checker, sight->step->worker))
+		return;
+	if (state->phase == NEW) {
+		five_new(checker, sight);
+	} else if (waker) {
+		five_waker(checker, sight);
+	} else if (state->phase == PARKED) {
+		judged(checker);
+		FAIL(checker, &sight->now, &state->became, NULL,
+		     "%s is parked and is made ready by nobody",
+		     mention(sight->record->fiber).text);
+	}
 }
 
 /* ---- invariant 13: spans nest, and stacks suffice ---- */
@@ -489,7 +506,11 @@ const struct invariant check_invariants[] = {
 		[TRACE_AWAIT] = one_acts,
 		[TRACE_INLINE] = one_acts,
 		[TRACE_SPAN_BEGIN] = one_acts,
-		[TRACE_SPAN_END] = one_acts}},
+		[TRACE_SPAN_END] = one_acts,
+		[TRACE_STEAL_MISS] = one_acts,
+		[TRACE_WORKER_SLEEP] = one_acts,
+		[TRACE_WORKER_WAKE] = one_acts,
+		[TRACE_WORKER_AWAKE] = one_acts}},
 	{.number = 2,
 	 .name = "switch leaves what ran",
 	 .sentence = "a switch leaves the fiber that its worker ran, from the one it "
@@ -510,8 +531,18 @@ const struct invariant check_invariants[] = {
 	 .end = four_end},
 	{.number = 5,
 	 .name = "ready for a cause",
-	 .sentence = "who makes a fiber ready runs on the worker that records it",
+	 .sentence =
+		 "a fiber is made ready by one that runs on the worker that records "
+		 "it: a new one by its parent, or by the foreign thread that created "
+		 "it",
 	 .on = {[TRACE_READY] = five_ready}},
+	{.number = 6,
+	 .name = "queues",
+	 .sentence =
+		 "a worker runs a ready fiber out of a queue of its own; a STEAL moves "
+		 "it there from another, each fiber once and each batch whole",
+	 .on = {[TRACE_STEAL] = six_steal, [TRACE_SWITCH] = six_switch},
+	 .end = six_end},
 	{.number = 13,
 	 .name = "spans and stacks",
 	 .sentence =
@@ -520,12 +551,31 @@ const struct invariant check_invariants[] = {
 	 .on = {[TRACE_SWITCH] = thirteen_switch,
 		[TRACE_FINISH] = thirteen_finish,
 		[TRACE_SPAN_END] = thirteen_span_end}},
+	{.number = 14,
+	 .name = "no lost wake-up",
+	 .sentence =
+		 "while a fiber is ready, some worker that may run it is up, or has a "
+		 "wake on its way",
+	 .on = {[TRACE_WORKER_SLEEP] = fourteen_sleep},
+	 .end = fourteen_end},
 	{.number = 18,
 	 .name = "everything ends",
 	 .sentence =
 		 "every fiber that was created has finished by the end, or was running "
 		 "when its worker stopped",
 	 .end = eighteen_end},
+	{.number = 21,
+	 .name = "sleep in turn",
+	 .sentence =
+		 "a worker that sleeps does nothing until it goes on, and it goes on "
+		 "for a wake or for what it found itself",
+	 .on = {[TRACE_WORKER_SLEEP] = twenty_one_sleep,
+		[TRACE_WORKER_WAKE] = twenty_one_wake,
+		[TRACE_WORKER_AWAKE] = twenty_one_awake,
+		[TRACE_SWITCH] = twenty_one_acts,
+		[TRACE_STEAL] = twenty_one_acts,
+		[TRACE_STEAL_MISS] = twenty_one_acts,
+		[TRACE_WORKER_STOP] = twenty_one_acts}},
 };
 
 #define INVARIANTS (sizeof check_invariants / sizeof check_invariants[0])
@@ -577,4 +627,5 @@ void check_judge_end(struct checker *checker)
 			check_invariants[i].end(checker);
 	}
 	lint_end(checker);
+	check_lint_sleep_end(checker);
 }

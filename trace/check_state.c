@@ -13,6 +13,16 @@ bool check_is_worker_context(uint32_t fiber)
 	return fiber >= TRACE_IDLE_FIBERS;
 }
 
+bool check_is_writers(uint8_t type)
+{
+	return type == TRACE_ANCHOR || type == TRACE_STATUS || type == TRACE_LOST;
+}
+
+bool check_is_foreign(const struct checker *checker, uint32_t segment)
+{
+	return trace_file_segment(checker->file, segment)->role == TRACE_FOREIGN;
+}
+
 /* ---- meeting ---- */
 
 /* A fiber from before the window goes on with the first number that the window has. */
@@ -82,9 +92,12 @@ bool check_see(struct checker *checker, const struct trace_step *step,
 
 /* ---- running ---- */
 
-static void become(const struct sight *sight, struct fiber_state *state,
-		   enum phase phase)
+/* Whatever it becomes, it is in no queue any more. */
+static void become(struct checker *checker, const struct sight *sight,
+		   struct fiber_state *state, enum phase phase)
 {
+	if (state->queue)
+		check_dequeue(checker, sight, state);
 	state->phase = phase;
 	state->became = sight->now;
 	state->became_at = sight->step->tick;
@@ -119,13 +132,15 @@ static void run(struct checker *checker, const struct sight *sight, uint32_t fib
 	sight->fiber->worker = sight->step->worker;
 	sight->fiber->began = sight->now;
 	sight->fiber->stopped = false;
-	become(sight, sight->fiber, RUNNING);
+	become(checker, sight, sight->fiber, RUNNING);
 }
 
 static void start_worker(struct checker *checker, const struct sight *sight)
 {
 	checker->workers_seen += !sight->worker->started;
 	sight->worker->started = true;
+	if (sight->step->worker == 0)
+		checker->pinned = sight->record->fiber;
 	run(checker, sight, sight->record->fiber);
 }
 
@@ -134,6 +149,39 @@ static void stop_worker(struct checker *checker, const struct sight *sight)
 	struct fiber_state *state = running_on(checker, sight->worker);
 	run(checker, sight, 0);
 	state->stopped = true;
+}
+
+/* A worker's own context waits in no queue. */
+static void yield(struct checker *checker, const struct sight *sight)
+{
+	become(checker, sight, sight->peer, READY);
+	if (!check_is_worker_context(sight->record->peer))
+		check_enqueue(checker, sight, sight->peer,
+			      check_yield_queue(checker, sight), sight->step->worker);
+}
+
+/* Worker 0 has a slot for the pinned fiber, also where it makes that ready itself. */
+static enum queue queue_of(const struct checker *checker, const struct sight *sight)
+{
+	uint8_t place = sight->record->arg;
+	if (place == TRACE_place_LOCAL && sight->step->worker == 0 &&
+	    sight->record->fiber == checker->pinned)
+		return QUEUE_REMOTE;
+	return place <= TRACE_place_DIRECT ? (enum queue)place : QUEUE_UNKNOWN;
+}
+
+static void make_ready(struct checker *checker, const struct sight *sight)
+{
+	uint8_t place = sight->record->arg;
+	checker->has_ready = true;
+	checker->has_shared = checker->has_shared || place == TRACE_place_SHARED;
+	become(checker, sight, sight->fiber, READY);
+	check_enqueue(checker, sight, sight->fiber, queue_of(checker, sight),
+		      sight->step->worker);
+	if (place != TRACE_place_DIRECT)
+		return;
+	sight->worker->direct = sight->record->fiber;
+	sight->worker->directed = sight->now;
 }
 
 static void switch_fibers(struct checker *checker, const struct sight *sight)
@@ -148,18 +196,22 @@ static void switch_fibers(struct checker *checker, const struct sight *sight)
 	stop_running(previous, sight->step->worker);
 	if (reason == TRACE_leave_FINISH)
 		previous->left = sight->now;
-	if (previous->worker == NOBODY)
-		become(sight, previous, reason == TRACE_leave_YIELD ? READY : PARKED);
+	if (previous->worker == NOBODY && reason == TRACE_leave_YIELD)
+		yield(checker, sight);
+	else if (previous->worker == NOBODY)
+		become(checker, sight, previous, PARKED);
+	sight->worker->direct = 0;
 	run(checker, sight, sight->record->fiber);
 }
 
 /* ---- lives ---- */
 
-static void create(const struct sight *sight)
+static void create(struct checker *checker, const struct sight *sight)
 {
 	sight->fiber->created = sight->now;
 	sight->fiber->stack_size = (uint32_t)sight->record->value;
-	become(sight, sight->fiber, NEW);
+	sight->fiber->parent = sight->record->peer;
+	become(checker, sight, sight->fiber, NEW);
 }
 
 static void begin_span(struct checker *checker, const struct sight *sight)
@@ -205,6 +257,8 @@ static void recycle(struct checker *checker, const struct sight *sight)
 	}
 	checker->ended_created += state->created.number != 0;
 	end_spans(state);
+	if (state->queue)
+		check_dequeue(checker, sight, state);
 	fiber_table_remove(&checker->fibers, sight->record->fiber);
 	if (id_set_add(&checker->ended, sight->record->fiber) != 0)
 		checker->out_of_memory = true;
@@ -236,11 +290,10 @@ void check_apply(struct checker *checker, const struct sight *sight)
 		stop_worker(checker, sight);
 		break;
 	case TRACE_CREATE:
-		create(sight);
+		create(checker, sight);
 		break;
 	case TRACE_READY:
-		checker->has_ready = true;
-		become(sight, sight->fiber, READY);
+		make_ready(checker, sight);
 		break;
 	case TRACE_FINISH:
 		sight->fiber->finished = sight->now;
@@ -253,6 +306,14 @@ void check_apply(struct checker *checker, const struct sight *sight)
 		break;
 	case TRACE_SPAN_END:
 		end_span(sight->fiber);
+		break;
+	case TRACE_STEAL:
+		check_steal(checker, sight);
+		break;
+	case TRACE_WORKER_SLEEP:
+	case TRACE_WORKER_WAKE:
+	case TRACE_WORKER_AWAKE:
+		check_sleeper(checker, sight);
 		break;
 	}
 }

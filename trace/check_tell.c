@@ -452,9 +452,38 @@ static void tell_ms(FILE *out, const struct checker *checker, uint64_t ticks)
 	fprintf(out, "%.1f ms", (double)ticks * 1000 / rate);
 }
 
-/* A lint is no failure: the program may have meant it. Without a READY there was no
- * scheduler that could have been late. */
-static void print_lint(const struct teller *teller)
+/* " from step 3 to step 9", or to the end for a step that never was */
+static void tell_steps(FILE *out, const struct moment *from, const struct moment *to)
+{
+	fprintf(out, " from step %" PRIu64, from->number - 1);
+	if (to->number)
+		fprintf(out, " to step %" PRIu64, to->number - 1);
+	else
+		fprintf(out, " to the end");
+}
+
+/* A lint is no failure: the program may have meant it. */
+static void print_sleep_lint(const struct teller *teller)
+{
+	const struct sleep_lint *lint = &teller->checker->sleep;
+	if (lint->sleeps == 0)
+		return;
+	fprintf(teller->out,
+		"lint 16 (asleep beside work): %" PRIu64 " of %" PRIu64
+		" sleeps went on for more than %" PRIu64
+		" ms beside a fiber to be taken",
+		lint->times, lint->sleeps, teller->checker->options->lint_ms);
+	if (lint->times) {
+		fprintf(teller->out, "; the longest was worker %u's, ",
+			(unsigned)lint->worker);
+		tell_ms(teller->out, teller->checker, lint->longest_ticks);
+		tell_steps(teller->out, &lint->from, &lint->to);
+	}
+	fprintf(teller->out, "\n");
+}
+
+/* Without a READY there was no scheduler that could have been late. */
+static void print_ready_lint(const struct teller *teller)
 {
 	const struct ready_lint *lint = &teller->checker->ready;
 	if (lint->judged == 0 || !teller->checker->has_ready)
@@ -467,11 +496,7 @@ static void print_lint(const struct teller *teller)
 		fprintf(teller->out, "; the longest was %s's, ",
 			name_of(teller, lint->fiber));
 		tell_ms(teller->out, teller->checker, lint->longest_ticks);
-		fprintf(teller->out, " from step %" PRIu64, lint->from.number - 1);
-		if (lint->to.number)
-			fprintf(teller->out, " to step %" PRIu64, lint->to.number - 1);
-		else
-			fprintf(teller->out, " to the end");
+		tell_steps(teller->out, &lint->from, &lint->to);
 	}
 	fprintf(teller->out, "\n");
 }
@@ -741,7 +766,8 @@ static int tell(struct teller *teller)
 	print_unfinished(teller);
 	print_circumstances(checker, teller->out);
 	print_unjudged(checker, teller->out);
-	print_lint(teller);
+	print_sleep_lint(teller);
+	print_ready_lint(teller);
 	print_verdict(teller, broken);
 	bool fails = broken || checker->knot.kind != KNOT_NONE;
 	if (draw_or_remove(teller, fails))

@@ -12,6 +12,7 @@
 #include "trace/names.h"
 #include "weft.h"
 
+#define NO_BATCH  UINT64_MAX
 #define FACT_SIZE 160 /* bytes of a fact's name with its NUL */
 
 /* Of a fixed size, so that facts can be sorted in place. */
@@ -28,6 +29,9 @@ struct facts {
 	int error;            /* the first; later facts are not added */
 	uint64_t events[256]; /* how many, by number */
 	uint64_t leaves[256], places[256], found[256]; /* by choice */
+	uint64_t queues[256], sleeps[256], wakes[256], awakes[256];
+	uint64_t batches, steals, looks;
+	uint64_t batch;              /* the last of this segment; or NO_BATCH */
 	uint64_t created;            /* fibers, without the workers' own contexts */
 	uint64_t *from, *to, *stack; /* of each fiber, by its index in names */
 };
@@ -105,6 +109,32 @@ static void count_text(struct facts *facts, const struct trace_record *record)
 	    *text ? text : "(empty)", 1);
 }
 
+/* A batch is counted with its first fiber. What was in the injection queue is not stolen. */
+static void count_steal(struct facts *facts, const struct trace_record *record)
+{
+	uint64_t batch = record->value & 0xFFFFFFFFu;
+	bool first = batch != facts->batch;
+	facts->batch = batch;
+	facts->queues[record->arg]++;
+	facts->batches += first;
+	facts->steals += first && record->arg != TRACE_place_INJECTED;
+}
+
+/* What workers do when they have nothing to run. */
+static void count_idleness(struct facts *facts, const struct trace_record *record)
+{
+	if (record->type == TRACE_STEAL)
+		count_steal(facts, record);
+	else if (record->type == TRACE_STEAL_MISS)
+		facts->looks += record->value & 0xFFFFFFFFu;
+	else if (record->type == TRACE_WORKER_SLEEP)
+		facts->sleeps[record->arg]++;
+	else if (record->type == TRACE_WORKER_WAKE)
+		facts->wakes[record->arg]++;
+	else if (record->type == TRACE_WORKER_AWAKE)
+		facts->awakes[record->arg]++;
+}
+
 /* Counts one record under its event, its choice, its fibers and its text. A span counts
  * where it begins. */
 static void count_record(struct facts *facts, const struct trace_record *record)
@@ -127,7 +157,18 @@ static void count_record(struct facts *facts, const struct trace_record *record)
 		facts->found[record->arg]++;
 	} else if (record->type == TRACE_MARK || record->type == TRACE_SPAN_BEGIN) {
 		count_text(facts, record);
+	} else {
+		count_idleness(facts, record);
 	}
+}
+
+/* "switches_on.worker_0", of each segment that is a worker's. */
+static void add_switches(struct facts *facts, uint32_t segment, uint64_t switches)
+{
+	if (segment < trace_file_workers(facts->file) &&
+	    facts->file->heads[segment] > 0)
+		add(facts, "switches_on", trace_file_writer(facts->file, segment).text,
+		    switches);
 }
 
 /* A worker is a segment with a WORKER_START: helper threads record too. */
@@ -137,10 +178,13 @@ static void count_segments(struct facts *facts)
 	for (uint32_t s = 0; s < trace_file_segments(facts->file); s++) {
 		const struct trace_record *record = trace_file_records(facts->file, s);
 		uint64_t started = facts->events[TRACE_WORKER_START];
+		uint64_t switches = facts->events[TRACE_SWITCH];
+		facts->batch = NO_BATCH;
 		for (uint64_t i = 0; i < facts->file->heads[s]; i++)
 			count_record(facts, &record[i]);
 		workers += facts->events[TRACE_WORKER_START] > started;
 		records += facts->file->heads[s];
+		add_switches(facts, s, facts->events[TRACE_SWITCH] - switches);
 	}
 	add(facts, "workers", "", workers);
 	add(facts, "records", "", records);
@@ -164,10 +208,11 @@ static void add_by_number(struct facts *facts)
 		const char *name;
 		uint8_t type;
 	} kinds[] = {
-		{"switches", TRACE_SWITCH},  {"finished", TRACE_FINISH},
-		{"marks", TRACE_MARK},       {"readies", TRACE_READY},
-		{"awaits", TRACE_AWAIT},     {"inlines", TRACE_INLINE},
-		{"spans", TRACE_SPAN_BEGIN},
+		{"switches", TRACE_SWITCH},     {"finished", TRACE_FINISH},
+		{"marks", TRACE_MARK},          {"readies", TRACE_READY},
+		{"awaits", TRACE_AWAIT},        {"inlines", TRACE_INLINE},
+		{"spans", TRACE_SPAN_BEGIN},    {"misses", TRACE_STEAL_MISS},
+		{"sleeps", TRACE_WORKER_SLEEP}, {"wakes", TRACE_WORKER_WAKE},
 	};
 	const struct schema *schema = &facts->file->schema;
 	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
@@ -180,6 +225,23 @@ static void add_by_number(struct facts *facts)
 		if (schema->events[type].known)
 			add(facts, "events", schema->events[type].name,
 			    facts->events[type]);
+}
+
+/* Of workers that had nothing to run. */
+static void add_idleness(struct facts *facts)
+{
+	uint64_t local = facts->queues[TRACE_place_LOCAL];
+	uint64_t newest = facts->queues[TRACE_place_NEWEST];
+	add(facts, "batches", "", facts->batches);
+	add(facts, "steals", "", facts->steals);
+	add(facts, "stolen", "", local + newest);
+	add(facts, "stolen", "local", local);
+	add(facts, "stolen", "newest", newest);
+	add(facts, "taken_injected", "", facts->queues[TRACE_place_INJECTED]);
+	add(facts, "looks", "", facts->looks);
+	add_choices(facts, "sleeps", "sleep", facts->sleeps);
+	add_choices(facts, "wakes", "wake", facts->wakes);
+	add_choices(facts, "awakes", "wake", facts->awakes);
 }
 
 static void add_by_fiber(struct facts *facts)
@@ -195,21 +257,62 @@ static void add_by_fiber(struct facts *facts)
 	add(facts, "largest_stack", "", largest);
 }
 
-/* What the trace says of itself. The repairs are known once a merge has come to its end. */
+/* How many fibers are ready, in the merged order. */
+struct readies {
+	bool *ready; /* by the fiber's index in names */
+	uint64_t now, most;
+};
+
+/* A worker's own context is never ready: it runs when nothing else does. */
+static void set_ready(struct facts *facts, struct readies *readies, uint32_t fiber,
+		      bool ready)
+{
+	size_t index = index_of(facts, fiber);
+	if (fiber >= TRACE_IDLE_FIBERS || index == facts->names.count ||
+	    readies->ready[index] == ready)
+		return;
+	readies->ready[index] = ready;
+	readies->now += ready ? 1 : UINT64_MAX;
+	raise_to(&readies->most, readies->now);
+}
+
+static void follow_ready(struct facts *facts, struct readies *readies,
+			 const struct trace_record *record)
+{
+	if (record->type == TRACE_READY)
+		set_ready(facts, readies, record->fiber, true);
+	if (record->type != TRACE_SWITCH)
+		return;
+	set_ready(facts, readies, record->fiber, false);
+	if (record->arg == TRACE_leave_YIELD && record->peer != record->fiber)
+		set_ready(facts, readies, record->peer, true);
+}
+
+/* What takes the merged order: how many fibers were ready at once, and the repairs, which are
+ * known once a merge has come to its end. */
+static void add_merged(struct facts *facts)
+{
+	struct readies readies = {
+		.ready = calloc(facts->names.count + 1, sizeof *readies.ready)};
+	struct trace_merge *merge;
+	struct trace_step step;
+	facts->error = readies.ready ? trace_merge_open(&merge, facts->file) : -ENOMEM;
+	if (!facts->error) {
+		while (trace_merge_next(merge, &step))
+			follow_ready(facts, &readies, step.record);
+		uint64_t repairs = trace_merge_repairs(merge);
+		facts->error = trace_merge_error(merge);
+		trace_merge_close(merge);
+		add(facts, "repairs", "", repairs);
+		add(facts, "most_ready", "", readies.most);
+	}
+	free(readies.ready);
+}
+
+/* What the trace says of itself. */
 static void add_health(struct facts *facts)
 {
 	const struct trace_file *file = facts->file;
-	struct trace_merge *merge;
-	struct trace_step step;
-	facts->error = trace_merge_open(&merge, file);
-	if (facts->error)
-		return;
-	while (trace_merge_next(merge, &step))
-		;
-	uint64_t repairs = trace_merge_repairs(merge);
-	facts->error = trace_merge_error(merge);
-	trace_merge_close(merge);
-	add(facts, "repairs", "", repairs);
 	add(facts, "dropped", "", trace_file_dropped(file));
 	add(facts, "lost_strings", "", load_relaxed(&file->header->lost_strings));
 	add(facts, "lost_statuses", "", load_relaxed(&file->header->lost_statuses));
@@ -234,9 +337,11 @@ static int find_facts(struct facts *facts, const struct trace_file *file)
 	facts->from = counts;
 	facts->to = counts + fibers;
 	facts->stack = counts + 2 * fibers;
+	add_merged(facts);
 	add_health(facts);
 	count_segments(facts);
 	add_by_number(facts);
+	add_idleness(facts);
 	add_by_fiber(facts);
 	settle(facts);
 	return facts->error;

@@ -2,10 +2,10 @@
  * step.
  *
  * Columns are steps and not time: a switch takes nanoseconds, and most of a run would
- * be one column. A step is a record that changes the state of a fiber. Where there are
- * more steps than columns, the beginning and the end are drawn, and a line below says
- * which; where there are more fibers than LANES_MAX, the last lane stands for the rest
- * of them.
+ * be one column. A step is a record that changes the state of a fiber, or of a worker that
+ * falls asleep or goes on. Where there are more steps than columns, the beginning and the
+ * end are drawn, and a line below says which; where there are more fibers than LANES_MAX,
+ * the last lane stands for the rest of them.
  *
  * States of a fiber, and the event that makes each transition:
  *
@@ -18,6 +18,15 @@
  *   running -- SWITCH to it, by another worker --> twice -- SWITCH from it --> running
  *
  * The last line is what a broken run does, and a picture must not hide it.
+ *
+ * Where a worker sleeps, or steals, each worker has a lane too, below those of the fibers:
+ *
+ *   absent ---- WORKER_START -----------------> working (a fiber) or searching (for one)
+ *   searching -- SWITCH to a fiber ------------> working
+ *   working ---- SWITCH to its own context ----> searching
+ *   searching -- WORKER_SLEEP --> asleep -- WORKER_AWAKE --> searching
+ *   working, searching -- WORKER_STOP --> absent
+ *   ready -- STEAL --> stolen -- next step --> ready     (the fiber, in its own lane)
  *
  * Rejected: columns that stand for several steps each. Where fibers take turns, and
  * they mostly do, every such column says "all of them". */
@@ -32,10 +41,25 @@
 #include "weft.h"
 
 #define LANES_MAX      24 /* fibers with a lane of their own: a screen's worth */
+#define WORKERS_MAX    16 /* workers with one */
 #define LABEL_LEAST    4  /* columns of a name in a narrow terminal */
 #define NAMES_A_WORKER 6  /* as many names are listed of those a worker ran */
 
-enum state { ABSENT, NEW, RUNNING, TWICE, READY, PARKED, FINISHED, STATES };
+/* Those of fibers, and then those of workers. */
+enum state {
+	ABSENT,
+	NEW,
+	RUNNING,
+	TWICE,
+	READY,
+	STOLEN,
+	PARKED,
+	FINISHED,
+	WORKING,
+	SEARCHING,
+	ASLEEP,
+	STATES
+};
 
 /* Colours are those of the 256 that come nearest to Okabe and Ito's, which people who
  * see colours differently can tell apart. */
@@ -47,9 +71,13 @@ static const struct look {
 	[NEW] = {"░", ":", "new", 246},
 	[RUNNING] = {"█", "=", "running", 36},
 	[READY] = {"╌", "-", "ready", 178},
+	[STOLEN] = {"»", ">", "stolen", 178},
 	[PARKED] = {"·", ".", "parked", 166},
 	[FINISHED] = {"┤", "|", "finished", 246},
 	[TWICE] = {"!", "!", "run by two workers at once", 160},
+	[WORKING] = {"█", "=", "runs a fiber", 36},
+	[SEARCHING] = {"/", "/", "looks for one", 246},
+	[ASLEEP] = {"z", "z", "sleeps", 32},
 };
 
 /* What is drawn of one fiber at one step. */
@@ -71,9 +99,11 @@ struct lanes {
 	uint64_t steps;
 	bool started[TRACE_SEGMENTS_MAX]; /* the workers that made one of the steps */
 	uint32_t workers;                 /* how many those are */
+	bool idles;                       /* some worker sleeps or steals */
 
-	/* The picture: `rows` of `columns` cells. */
-	size_t rows, columns, label;
+	/* The picture: `rows` of `columns` cells; the first `fiber_rows` of them are
+	 * fibers'. */
+	size_t rows, fiber_rows, columns, label;
 	struct cell *cells;
 	uint64_t head, tail; /* steps before `head` and from `tail` on are drawn */
 
@@ -81,7 +111,9 @@ struct lanes {
 	struct cell *now;
 	uint64_t column; /* the step that is being drawn */
 	size_t ended;    /* the fiber that ended in the step before, or names->count */
-	bool *ran;       /* workers x fibers: who ran where */
+	size_t stolen;   /* the one that was stolen in it */
+	enum state worker_states[TRACE_SEGMENTS_MAX];
+	bool *ran; /* workers x fibers: who ran where */
 };
 
 /* ---- words that flow within the width ---- */
@@ -126,12 +158,18 @@ static void flow_line(const struct lanes *lanes, const char *text)
 
 /* ---- the steps ---- */
 
+static bool is_idling(const struct trace_record *record)
+{
+	return record->type == TRACE_STEAL || record->type == TRACE_WORKER_SLEEP ||
+	       record->type == TRACE_WORKER_AWAKE;
+}
+
 /* A FINISH is none: its fiber still runs until the switch that follows. */
 static bool is_step(const struct trace_record *record)
 {
 	return record->type == TRACE_SWITCH || record->type == TRACE_CREATE ||
 	       record->type == TRACE_READY || record->type == TRACE_WORKER_START ||
-	       record->type == TRACE_WORKER_STOP;
+	       record->type == TRACE_WORKER_STOP || is_idling(record);
 }
 
 /* 0 to 9, then a to z; a machine with more workers shows the rest as +. */
@@ -179,13 +217,48 @@ static void stop(struct lanes *lanes, size_t fiber, enum state state, uint32_t w
 		lanes->ended = fiber;
 }
 
+static enum state state_of_worker(const struct trace_record *record, enum state before)
+{
+	enum state up = record->fiber < TRACE_IDLE_FIBERS ? WORKING : SEARCHING;
+	switch (record->type) {
+	case TRACE_SWITCH:
+	case TRACE_WORKER_START:
+	case TRACE_WORKER_AWAKE:
+		return up;
+	case TRACE_WORKER_SLEEP:
+		return ASLEEP;
+	case TRACE_WORKER_STOP:
+		return ABSENT;
+	}
+	return before;
+}
+
+/* Being stolen is seen for one step. */
+static void steal(struct lanes *lanes, size_t fiber)
+{
+	if (lanes->now[fiber].state != READY)
+		return;
+	lanes->now[fiber].state = STOLEN;
+	lanes->stolen = fiber;
+}
+
+/* What was to be seen for one step is over. */
+static void settle(struct lanes *lanes)
+{
+	if (lanes->now[lanes->ended].state == FINISHED)
+		lanes->now[lanes->ended].state = ABSENT;
+	if (lanes->now[lanes->stolen].state == STOLEN)
+		lanes->now[lanes->stolen].state = READY;
+}
+
 /* The last element of `now` takes what is said of no fiber. */
 static void follow(struct lanes *lanes, const struct trace_step *step)
 {
 	const struct trace_record *record = step->record;
 	size_t fiber = index_of(lanes, record->fiber);
-	if (lanes->now[lanes->ended].state == FINISHED)
-		lanes->now[lanes->ended].state = ABSENT;
+	enum state *worker = &lanes->worker_states[step->worker];
+	*worker = state_of_worker(record, *worker);
+	settle(lanes);
 	if (record->type == TRACE_SWITCH)
 		stop(lanes, index_of(lanes, record->peer), left(record->arg),
 		     step->worker);
@@ -193,8 +266,12 @@ static void follow(struct lanes *lanes, const struct trace_step *step)
 		lanes->now[fiber].state = NEW;
 	else if (record->type == TRACE_WORKER_STOP)
 		stop(lanes, fiber, FINISHED, step->worker);
-	else if (record->type != TRACE_READY)
+	else if (record->type == TRACE_STEAL)
+		steal(lanes, fiber);
+	else if (record->type == TRACE_SWITCH || record->type == TRACE_WORKER_START)
 		run(lanes, fiber, step->worker);
+	else if (record->type != TRACE_READY)
+		return;
 	else if (lanes->now[fiber].state != RUNNING && lanes->now[fiber].state != TWICE)
 		lanes->now[fiber].state = READY;
 }
@@ -215,8 +292,12 @@ static struct cell sum_up(const struct lanes *lanes, size_t from)
 static void fill_column(struct lanes *lanes, size_t column)
 {
 	struct cell *cell = &lanes->cells[column];
-	for (size_t row = 0; row < lanes->rows; row++, cell += lanes->columns)
+	for (size_t row = 0; row < lanes->fiber_rows; row++, cell += lanes->columns)
 		*cell = row == LANES_MAX ? sum_up(lanes, row) : lanes->now[row];
+	for (uint32_t worker = 0; worker < lanes->rows - lanes->fiber_rows; worker++) {
+		*cell = (struct cell){.state = (uint8_t)lanes->worker_states[worker]};
+		cell += lanes->columns;
+	}
 }
 
 /* A step outside of head and tail changes the states and is not drawn. */
@@ -233,6 +314,9 @@ static void draw_step(struct lanes *lanes, const struct trace_step *step)
 static void count_step(struct lanes *lanes, const struct trace_step *step)
 {
 	lanes->steps++;
+	lanes->idles = lanes->idles || is_idling(step->record);
+	if (step->worker >= trace_file_workers(lanes->names->file))
+		return;
 	lanes->workers += !lanes->started[step->worker];
 	lanes->started[step->worker] = true;
 }
@@ -266,21 +350,33 @@ static size_t count_fibers(const struct names *names)
 /* The name of a lane, as much of it as the labels' width allows. */
 static void label_of(const struct lanes *lanes, size_t row, char *to, size_t size)
 {
-	size_t rest = count_fibers(lanes->names) - row;
 	char text[NAME_SIZE];
-	if (row == LANES_MAX)
-		snprintf(text, sizeof text, "%zu more", rest);
+	if (row >= lanes->fiber_rows)
+		snprintf(text, sizeof text, "worker %zu", row - lanes->fiber_rows);
+	else if (row == LANES_MAX)
+		snprintf(text, sizeof text, "%zu more",
+			 count_fibers(lanes->names) - row);
 	else
 		snprintf(text, sizeof text, "%s", lanes->names->fibers[row].text);
 	text_fit(to, size, text, lanes->label, lanes->terminal->unicode);
 }
 
+/* Which lanes there are; the workers that never did anything have the largest numbers. */
+static void choose_rows(struct lanes *lanes)
+{
+	size_t fibers = count_fibers(lanes->names);
+	lanes->fiber_rows = fibers > LANES_MAX ? LANES_MAX + 1 : fibers;
+	lanes->rows = lanes->fiber_rows;
+	for (uint32_t worker = 0; lanes->idles && worker < WORKERS_MAX; worker++)
+		if (lanes->started[worker])
+			lanes->rows = lanes->fiber_rows + worker + 1;
+}
+
 /* Labels take what the longest needs, and never more than a quarter of the width. */
 static void lay_out(struct lanes *lanes)
 {
-	size_t fibers = count_fibers(lanes->names);
 	size_t width = (size_t)lanes->terminal->width, longest = 1;
-	lanes->rows = fibers > LANES_MAX ? LANES_MAX + 1 : fibers;
+	choose_rows(lanes);
 	lanes->label = width;
 	for (size_t row = 0; row < lanes->rows; row++) {
 		char text[NAME_SIZE];
@@ -433,9 +529,15 @@ static void tell_limits(const struct lanes *lanes)
 			 lanes->head, lanes->steps - lanes->tail, lanes->steps);
 		flow_line(lanes, text);
 	}
-	if (lanes->rows > LANES_MAX)
+	if (lanes->fiber_rows > LANES_MAX)
 		flow_line(lanes,
 			  "The last lane shows when any of the other fibers ran.");
+	if (lanes->idles && lanes->workers > WORKERS_MAX) {
+		snprintf(text, sizeof text,
+			 "Of %" PRIu32 " workers, the first %d have lanes.",
+			 lanes->workers, WORKERS_MAX);
+		flow_line(lanes, text);
+	}
 	if (trace_file_dropped(file) > 0) {
 		snprintf(text, sizeof text,
 			 "Records were lost, %" PRIu64 " of them: parts are missing.",
@@ -451,8 +553,11 @@ static void draw(const struct lanes *lanes)
 	flow_line(lanes,
 		  "Which fiber ran when? A column is a step, not a length of time.");
 	fputc('\n', lanes->out);
-	for (size_t row = 0; row < lanes->rows; row++)
+	for (size_t row = 0; row < lanes->rows; row++) {
+		if (row == lanes->fiber_rows)
+			fputc('\n', lanes->out);
 		draw_row(lanes, row);
+	}
 	fputc('\n', lanes->out);
 	draw_legend(lanes);
 	for (uint32_t worker = 0; worker < TRACE_SEGMENTS_MAX; worker++)
@@ -467,7 +572,7 @@ static void make_picture(struct lanes *lanes)
 	lanes->cells = calloc(lanes->rows * lanes->columns + 1, sizeof *lanes->cells);
 	lanes->now = calloc(fibers, sizeof *lanes->now);
 	lanes->ran = calloc(fibers, TRACE_SEGMENTS_MAX);
-	lanes->ended = fibers - 1;
+	lanes->ended = lanes->stolen = fibers - 1;
 	if (!lanes->cells || !lanes->now || !lanes->ran)
 		lanes->error = -ENOMEM;
 	else

@@ -61,6 +61,9 @@ const struct fiber_name *names_find(const struct names *names, const char *text)
  * ping". */
 void names_tell(const struct names *names, const struct trace_step *step, FILE *out);
 
+/* Whether the sentence for such an event begins with whose step it is: "worker 1". */
+bool names_begin_with_worker(uint8_t type);
+
 /* Writes "1 switch" or "3 switches". */
 void names_count(FILE *out, uint64_t count, const char *one, const char *many);
 

@@ -120,9 +120,16 @@ static bool begin_line(struct story *story, uint64_t tick, uint64_t steps)
 	return true;
 }
 
+/* Whether both are of one batch; they are of one worker. */
+static bool same_batch(const struct trace_record *a, const struct trace_record *b)
+{
+	return a->type == TRACE_STEAL && b->type == TRACE_STEAL &&
+	       a->value == b->value && a->peer == b->peer;
+}
+
 /* Whether `next`, the step after `said`, goes on with what that says: a new fiber is made
- * ready; an awaiter leaves; who was made ready is switched to; who left for good is
- * recycled. */
+ * ready; an awaiter leaves; who was made ready is switched to, or a worker is woken for it;
+ * who was stolen is switched to, or is one of a batch; who left for good is recycled. */
 static bool joins(const struct trace_step *said, const struct trace_step *next)
 {
 	const struct trace_record *first = said->record, *second = next->record;
@@ -132,8 +139,11 @@ static bool joins(const struct trace_step *said, const struct trace_step *next)
 		return second->type == TRACE_READY && second->fiber == first->fiber;
 	if (first->type == TRACE_AWAIT)
 		return second->type == TRACE_SWITCH && second->peer == first->fiber;
-	if (first->type == TRACE_READY)
-		return second->type == TRACE_SWITCH && second->fiber == first->fiber;
+	if (first->type == TRACE_READY && second->type == TRACE_WORKER_WAKE)
+		return second->fiber == first->peer;
+	if (first->type == TRACE_READY || first->type == TRACE_STEAL)
+		return same_batch(first, second) ||
+		       (second->type == TRACE_SWITCH && second->fiber == first->fiber);
 	return first->type == TRACE_SWITCH && second->type == TRACE_RECYCLE &&
 	       second->fiber == first->peer;
 }
@@ -144,6 +154,11 @@ static void join_line(struct story *story, const struct trace_step *step)
 	story->left_out += story->out && !story->open;
 	if (!story->open)
 		return;
+	if (same_batch(story->said.record, step->record)) {
+		fprintf(story->out, "; and %s",
+			names_of(story->names, step->record->fiber));
+		return;
+	}
 	fputs("; ", story->out);
 	names_tell(story->names, step, story->out);
 }
@@ -151,12 +166,10 @@ static void join_line(struct story *story, const struct trace_step *step)
 /* With more than one worker, each line says whose step it is. */
 static void tell_step(struct story *story, const struct trace_step *step)
 {
-	uint8_t type = step->record->type;
 	if (joins(&story->said, step)) {
 		join_line(story, step);
 	} else if (begin_line(story, step->tick, 1)) {
-		if (story->workers > 1 && type != TRACE_WORKER_START &&
-		    type != TRACE_WORKER_STOP)
+		if (story->workers > 1 && !names_begin_with_worker(step->record->type))
 			fprintf(story->out, "%s: ",
 				trace_file_writer(story->names->file, step->worker)
 					.text);
@@ -282,13 +295,14 @@ static void count_step(struct story *story, const struct trace_step *step)
 	story->forced += step->forced;
 }
 
-/* An ANCHOR ties two clocks together, and a STATUS says how a fiber stood; neither is
- * something that happened in the run. Nor is how a worker's own context comes to be: the story
+/* An ANCHOR ties two clocks together, a STATUS says how a fiber stood, and a QUEUE_LENGTH how
+ * many were ready; none of them is something that happened in the run. Nor is how a worker's own context comes to be: the story
  * begins where the worker starts. */
 static bool is_told(const struct trace_record *record)
 {
 	bool birth = record->type == TRACE_CREATE || record->type == TRACE_NAME;
 	return record->type != TRACE_ANCHOR && record->type != TRACE_STATUS &&
+	       record->type != TRACE_QUEUE_LENGTH &&
 	       !(birth && record->fiber >= TRACE_IDLE_FIBERS);
 }
 

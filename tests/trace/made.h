@@ -183,6 +183,93 @@ static inline void made_span(struct made *made, uint32_t worker, uint32_t fiber,
 					  .value = made_text(made, text)});
 }
 
+/* The fiber was taken out of that queue of `victim`. */
+static inline void made_steal(struct made *made, uint32_t thief, uint32_t victim,
+			      uint8_t queue, uint32_t fiber, uint32_t size,
+			      uint32_t batch)
+{
+	made_record(made, thief,
+		    (struct trace_record){.type = TRACE_STEAL,
+					  .arg = queue,
+					  .fiber = fiber,
+					  .peer = victim,
+					  .value = trace_pair(size, batch)});
+}
+
+static inline void made_miss(struct made *made, uint32_t worker, uint32_t running,
+			     uint32_t looks)
+{
+	made_record(made, worker,
+		    (struct trace_record){.type = TRACE_STEAL_MISS,
+					  .fiber = running,
+					  .value = trace_pair(0, looks)});
+}
+
+/* type: WORKER_SLEEP or WORKER_AWAKE, of a worker whose sleeper is an object with its number
+ * and one more. */
+static inline void made_sleeper(struct made *made, uint32_t worker, uint32_t running,
+				uint8_t type, uint8_t arg, uint32_t turn)
+{
+	made_record(made, worker,
+		    (struct trace_record){.type = type,
+					  .arg = arg,
+					  .fiber = running,
+					  .value = trace_pair(worker + 1, turn)});
+}
+
+static inline void made_wake(struct made *made, uint32_t worker, uint32_t waker,
+			     uint32_t target, uint8_t why, uint32_t turn)
+{
+	made_record(made, worker,
+		    (struct trace_record){.type = TRACE_WORKER_WAKE,
+					  .arg = why,
+					  .fiber = waker,
+					  .peer = target,
+					  .value = trace_pair(target + 1, turn)});
+}
+
+/* Two workers, for which `made` is open. Main, on worker 0, makes five children; worker 1,
+ * which slept, steals the first, two more in a batch, and takes one out of the injection
+ * queue. */
+static inline void made_steals(struct made *made)
+{
+	uint32_t idle = TRACE_IDLE_FIBERS + 1;
+	made_create(made, 0, 0, 1, "main");
+	made_start(made, 0, 1);
+	made_create(made, 1, 0, idle, "idle");
+	made_start(made, 1, idle);
+	made_miss(made, 1, idle, 4);
+	made_sleeper(made, 1, idle, TRACE_WORKER_SLEEP, TRACE_sleep_POLLING, 1);
+	made->ns += 1000;
+	for (uint32_t child = 2; child < 6; child++) {
+		made_create(made, 0, 1, child, "child");
+		made_ready(made, 0, 1, child,
+			   child == 5 ? TRACE_place_INJECTED : TRACE_place_NEWEST);
+		if (child == 2)
+			made_wake(made, 0, 1, 1, TRACE_wake_WORK, 2);
+	}
+	made->ns += 1000;
+	made_sleeper(made, 1, idle, TRACE_WORKER_AWAKE, TRACE_wake_WORK, 3);
+	made_steal(made, 1, 0, TRACE_place_NEWEST, 2, 1, 1);
+	made_switch(made, 1, idle, 2, TRACE_leave_IDLE, 0);
+	made_switch(made, 0, 1, 4, TRACE_leave_YIELD, 0);
+	made_switch(made, 0, 4, 3, TRACE_leave_YIELD, 0);
+	made_switch(made, 0, 3, 1, TRACE_leave_YIELD, 0);
+	made->ns += 1000;
+	made_steal(made, 1, 0, TRACE_place_LOCAL, 4, 2, 2);
+	made_steal(made, 1, 0, TRACE_place_LOCAL, 3, 2, 2);
+	made_steal(made, 1, 1, TRACE_place_INJECTED, 5, 1, 3);
+	made_switch(made, 1, 2, 5, TRACE_leave_PARK, 0);
+	made_switch(made, 1, 5, 4, TRACE_leave_PARK, 0);
+	made->ns += 1000;
+	made_switch(made, 1, 4, idle, TRACE_leave_PARK, 0);
+	made_miss(made, 1, idle, 3);
+	made_sleeper(made, 1, idle, TRACE_WORKER_SLEEP, TRACE_sleep_ASLEEP, 4);
+	made_sleeper(made, 1, idle, TRACE_WORKER_AWAKE, TRACE_wake_RESCAN, 5);
+	made_stop(made, 1, idle);
+	made_stop(made, 0, 1);
+}
+
 /* As the scheduler writes it, on one worker: main awaits a child before it has run, and
  * then another, which has ended by then. */
 static inline void made_awaits(struct made *made)

@@ -42,6 +42,18 @@ struct answer ask(command_function *command, const char *path);
 /* What check says of the trace that `text` makes. */
 struct answer check_text(const char *text);
 
+/* As check_text, as `options` say. */
+struct answer check_with(const char *text, const struct check_options *options);
+
+/* The answer has that code and those words; frees it. */
+void expect_words(struct answer answer, int code, const char *words);
+
+/* The trace of `text` holds, and check says those words. */
+void expect_good(const char *text, const char *words);
+
+/* It breaks that invariant and no other. */
+void expect_broken(const char *text, unsigned number, const char *words);
+
 /* Makes text of the trace and a trace of the text, and demands the very same bytes. */
 void expect_round_trip(const char *path);
 

@@ -444,3 +444,47 @@ Test(terminal, without_a_terminal_there_are_80_columns_and_no_color)
 	cr_expect_eq(terminal.width, 80);
 	cr_expect_not(terminal.color);
 }
+
+/* Worker 1 sleeps, looks for work, steals and runs what it stole. */
+Test(lanes, workers_that_sleep_have_lanes)
+{
+	struct made made;
+	made_open(&made, 2, 60);
+	made_steals(&made);
+	made_close(&made);
+	expect_lanes(&made, unicode60,
+		     "Which fiber ran when? A column is a step, not a length of\n"
+		     "time.\n"
+		     "\n"
+		     "main      ░000000000000╌╌000000000┤\n"
+		     "child 2        ░╌╌╌╌╌╌╌╌╌╌╌»1111·······\n"
+		     "child 3          ░╌╌╌╌╌╌0╌╌╌╌╌»╌╌╌╌╌╌╌╌\n"
+		     "child 4            ░╌╌╌0╌╌╌╌╌»╌╌╌11····\n"
+		     "child 5              ░╌╌╌╌╌╌╌╌╌»1······\n"
+		     "\n"
+		     "worker 0   ███████████████████████\n"
+		     "worker 1     /zzzzzzzzzzzz//███████/z/\n"
+		     "\n"
+		     "░ new  0-9 run by worker  ╌ ready  » stolen  · parked\n"
+		     "┤ finished  █ runs a fiber  / looks for one  z sleeps\n"
+		     "worker 0 ran main, child 3, child 4\n"
+		     "worker 1 ran child 2, child 4, child 5\n");
+	expect_lanes(&made, ascii60,
+		     "Which fiber ran when? A column is a step, not a length of\n"
+		     "time.\n"
+		     "\n"
+		     "main      :000000000000--000000000|\n"
+		     "child 2        :----------->1111.......\n"
+		     "child 3          :------0----->--------\n"
+		     "child 4            :---0----->---11....\n"
+		     "child 5              :--------->1......\n"
+		     "\n"
+		     "worker 0   =======================\n"
+		     "worker 1     /zzzzzzzzzzzz//=======/z/\n"
+		     "\n"
+		     ": new  0-9 run by worker  - ready  > stolen  . parked\n"
+		     "| finished  = runs a fiber  / looks for one  z sleeps\n"
+		     "worker 0 ran main, child 3, child 4\n"
+		     "worker 1 ran child 2, child 4, child 5\n");
+	made_free(&made);
+}

@@ -140,8 +140,8 @@ Test(rules, facts)
 		    "broken: finished != fibers: finished is 2 and fibers is 2\n");
 	expect_rule(&made, "switches < 10", EXIT_BROKEN,
 		    "broken: switches < 10: switches is 10\n");
-	expect_rule(&made, "steals >= 1", EXIT_BROKEN,
-		    "broken: steals >= 1: no fact is called steals; weft-trace facts "
+	expect_rule(&made, "wishes >= 1", EXIT_BROKEN,
+		    "broken: wishes >= 1: no fact is called wishes; weft-trace facts "
 		    "lists them all\n");
 	made_free(&made);
 }
@@ -293,6 +293,14 @@ Test(facts, of_a_game)
 	made_expect(&output, "awaits 0\n"
 			     "awaits.finished 0\n"
 			     "awaits.waits 0\n"
+			     "awakes.an_earlier_deadline 0\n"
+			     "awakes.an_event_or_deadline_came 0\n"
+			     "awakes.it_looked_once_more 0\n"
+			     "awakes.something_is_ready 0\n"
+			     "awakes.the_pinned_fiber_is_ready 0\n"
+			     "awakes.the_runtime_ends 0\n"
+			     "awakes.there_may_be_more 0\n"
+			     "batches 0\n"
 			     "clean 1\n"
 			     "dropped 0\n"
 			     "events.ANCHOR 2\n"
@@ -303,14 +311,20 @@ Test(facts, of_a_game)
 			     "events.LOST 0\n"
 			     "events.MARK 0\n"
 			     "events.NAME 1\n"
+			     "events.QUEUE_LENGTH 0\n"
 			     "events.READY 0\n"
 			     "events.RECYCLE 0\n"
 			     "events.SPAN_BEGIN 0\n"
 			     "events.SPAN_END 0\n"
 			     "events.STATUS 0\n"
+			     "events.STEAL 0\n"
+			     "events.STEAL_MISS 0\n"
 			     "events.SWITCH 10\n"
+			     "events.WORKER_AWAKE 0\n"
+			     "events.WORKER_SLEEP 0\n"
 			     "events.WORKER_START 1\n"
 			     "events.WORKER_STOP 1\n"
+			     "events.WORKER_WAKE 0\n"
 			     "fibers 2\n"
 			     "finished 2\n"
 			     "inlines 0\n"
@@ -318,10 +332,13 @@ Test(facts, of_a_game)
 			     "largest_stack.main 208\n"
 			     "largest_stack.ping 112\n"
 			     "largest_stack.pong 112\n"
+			     "looks 0\n"
 			     "lost_statuses 0\n"
 			     "lost_strings 0\n"
 			     "lost_writers 0\n"
 			     "marks 0\n"
+			     "misses 0\n"
+			     "most_ready 1\n"
 			     "readies 0\n"
 			     "readies.direct 0\n"
 			     "readies.injected 0\n"
@@ -332,7 +349,14 @@ Test(facts, of_a_game)
 			     "record_picoseconds 0\n"
 			     "records 19\n"
 			     "repairs 0\n"
+			     "sleeps 0\n"
+			     "sleeps.asleep 0\n"
+			     "sleeps.in_the_poller 0\n"
 			     "spans 0\n"
+			     "steals 0\n"
+			     "stolen 0\n"
+			     "stolen.local 0\n"
+			     "stolen.newest 0\n"
 			     "switches 10\n"
 			     "switches.finish 2\n"
 			     "switches.idle 0\n"
@@ -342,9 +366,19 @@ Test(facts, of_a_game)
 			     "switches_from.main 1\n"
 			     "switches_from.ping 5\n"
 			     "switches_from.pong 4\n"
+			     "switches_on.worker_0 10\n"
 			     "switches_to.main 1\n"
 			     "switches_to.ping 5\n"
 			     "switches_to.pong 4\n"
+			     "taken_injected 0\n"
+			     "wakes 0\n"
+			     "wakes.an_earlier_deadline 0\n"
+			     "wakes.an_event_or_deadline_came 0\n"
+			     "wakes.it_looked_once_more 0\n"
+			     "wakes.something_is_ready 0\n"
+			     "wakes.the_pinned_fiber_is_ready 0\n"
+			     "wakes.the_runtime_ends 0\n"
+			     "wakes.there_may_be_more 0\n"
 			     "window 0\n"
 			     "workers 1\n");
 	made_free(&made);
@@ -408,6 +442,38 @@ Test(facts, of_awaits)
 		    "  the trace does not say which line recorded it\n");
 	expect_rule(&made, "awaits.finished >= 2", EXIT_BROKEN,
 		    "broken: awaits.finished >= 2: awaits.finished is 1\n");
+	made_free(&made);
+}
+
+/* Worker 1 takes one fiber and then two from worker 0, and one out of the injection queue; it
+ * sleeps twice, and finds nothing twice. */
+Test(facts, of_stealing_and_sleeping)
+{
+	struct made made;
+	made_open(&made, 2, 60);
+	made_steals(&made);
+	made_close(&made);
+	expect_fact(&made, "batches", 3);
+	expect_fact(&made, "steals", 2);
+	expect_fact(&made, "stolen", 3);
+	expect_fact(&made, "stolen.newest", 1);
+	expect_fact(&made, "stolen.local", 2);
+	expect_fact(&made, "taken_injected", 1);
+	expect_fact(&made, "misses", 2);
+	expect_fact(&made, "looks", 7);
+	expect_fact(&made, "sleeps", 2);
+	expect_fact(&made, "sleeps.asleep", 1);
+	expect_fact(&made, "sleeps.in_the_poller", 1);
+	expect_fact(&made, "wakes", 1);
+	expect_fact(&made, "wakes.something_is_ready", 1);
+	expect_fact(&made, "awakes.something_is_ready", 1);
+	expect_fact(&made, "awakes.it_looked_once_more", 1);
+	expect_fact(&made, "most_ready", 4);
+	expect_fact(&made, "switches", 7);
+	expect_fact(&made, "switches_on.worker_0", 3);
+	expect_fact(&made, "switches_on.worker_1", 4);
+	expect_rule(&made, "steals > stolen", EXIT_BROKEN,
+		    "broken: steals > stolen: steals is 2 and stolen is 3\n");
 	made_free(&made);
 }
 

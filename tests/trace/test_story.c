@@ -648,3 +648,82 @@ Test(story, a_ring_begins_in_the_middle)
 		"The trace is a ring, which keeps the end of a run: this story begins "
 		"in the middle.\n");
 }
+
+/* A worker's own acts begin with it; a wake is told behind what it is for, and the fibers of
+ * a batch share a line. */
+Test(story, steals_and_sleeps)
+{
+	struct made made;
+	made_open(&made, 2, 60);
+	made_steals(&made);
+	expect_story(
+		&made, 0,
+		"   0.0 us  worker 0: main is created, with a stack of 64 KiB\n"
+		"   0.0 us  worker 0 starts, running main\n"
+		"   0.0 us  worker 1 starts, running idle\n"
+		"   0.0 us  worker 1 looks into every queue 4 times and finds nothing\n"
+		"   0.0 us  worker 1 goes to sleep in the poller\n"
+		"   1.0 us  worker 0: main creates child 2, with a stack of 64 KiB; "
+		"main makes child 2 ready (newest); main wakes worker 1: something is "
+		"ready\n"
+		"   1.0 us  worker 0: main creates child 3, with a stack of 64 KiB; "
+		"main makes child 3 ready (newest)\n"
+		"   1.0 us  worker 0: main creates child 4, with a stack of 64 KiB; "
+		"main makes child 4 ready (newest)\n"
+		"   1.0 us  worker 0: main creates child 5, with a stack of 64 KiB; "
+		"main makes child 5 ready (injected)\n"
+		"   2.0 us  worker 0: main leaves for child 4 (yield)\n"
+		"   2.0 us  worker 0: child 4 leaves for child 3 (yield)\n"
+		"   2.0 us  worker 0: child 3 leaves for main (yield)\n"
+		"   2.0 us  worker 1 goes on: something is ready\n"
+		"   2.0 us  worker 1 steals child 2 from worker 0 (newest); idle "
+		"leaves for child 2 (idle)\n"
+		"   3.0 us  worker 1 steals child 4 from worker 0 (local), in a batch "
+		"of 2; and child 3\n"
+		"   3.0 us  worker 1 takes child 5 out of the injection queue; child 2 "
+		"leaves for child 5 (park)\n"
+		"   3.0 us  worker 1: child 5 leaves for child 4 (park)\n"
+		"   4.0 us  worker 0 stops; it ran main last\n"
+		"   4.0 us  worker 1: child 4 leaves for idle (park)\n"
+		"   4.0 us  worker 1 looks into every queue 3 times and finds nothing\n"
+		"   4.0 us  worker 1 goes to sleep\n"
+		"   4.0 us  worker 1 goes on: it looked once more\n"
+		"   4.0 us  worker 1 stops; it ran idle last\n"
+		"In all: 7 switches on 2 workers in 4.0 us; 5 fibers created, 0 "
+		"finished.\n");
+}
+
+Test(story, who_wakes_from_outside_and_how_many_are_ready)
+{
+	struct made made;
+	made_open(&made, 2, 20);
+	made_start(&made, 0, 1);
+	made_start(&made, 1, TRACE_IDLE_FIBERS + 1);
+	made_wake(&made, 0, 0, 1, TRACE_wake_DEADLINE, 1);
+	made_record(&made, 0,
+		    (struct trace_record){.type = TRACE_QUEUE_LENGTH,
+					  .value = trace_pair(3, 1)});
+	expect_story(&made, 0,
+		     "   0.0 us  worker 0 starts, running fiber 1\n"
+		     "   0.0 us  worker 0: worker 1 is woken: an earlier deadline\n"
+		     "   0.0 us  worker 1 starts, running idle 1\n"
+		     "In all: 0 switches on 2 workers in 0.0 us.\n");
+}
+
+Test(story, a_queues_length_in_words)
+{
+	struct made made;
+	struct names names;
+	struct made_output output;
+	made_open(&made, 1, 20);
+	made_start(&made, 0, 1);
+	made_close(&made);
+	struct trace_record record = {.type = TRACE_QUEUE_LENGTH,
+				      .value = trace_pair(3, 1)};
+	cr_assert_eq(names_open(&names, &made.file), 0);
+	names_tell(&names, &(struct trace_step){.record = &record}, made_out(&output));
+	made_expect(&output, "3 fibers are ready in worker 0's queues, and 1 in the "
+			     "injection queue");
+	names_close(&names);
+	made_free(&made);
+}

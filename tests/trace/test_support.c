@@ -90,6 +90,51 @@ struct answer check_text(const char *text)
 	return ask(command_check, path);
 }
 
+struct answer check_with(const char *text, const struct check_options *options)
+{
+	struct answer answer;
+	struct trace_file file;
+	struct trace_message why;
+	size_t size;
+	const char *path = in_directory("checked.weft");
+	undump(text, path);
+	cr_assert_eq(trace_file_open(&file, path, &why), 0, "%s", why.text);
+	FILE *out = open_memstream(&answer.text, &size);
+	answer.code = command_check_with(&file, options, out);
+	fclose(out);
+	trace_file_close(&file);
+	return answer;
+}
+
+void expect_words(struct answer answer, int code, const char *words)
+{
+	cr_assert_eq(answer.code, code, "code %d:\n%s", answer.code, answer.text);
+	cr_assert(strstr(answer.text, words), "\"%s\" is not in:\n%s", words,
+		  answer.text);
+	free(answer.text);
+}
+
+void expect_good(const char *text, const char *words)
+{
+	expect_words(check_text(text), EXIT_HOLDS, words);
+}
+
+void expect_broken(const char *text, unsigned number, const char *words)
+{
+	char sentence[64], verdict[64];
+	struct answer answer = check_text(text);
+	snprintf(sentence, sizeof sentence, "invariant %u is broken: ", number);
+	snprintf(verdict, sizeof verdict, ": invariant %u is broken", number);
+	cr_assert_eq(answer.code, EXIT_BROKEN, "code %d:\n%s", answer.code,
+		     answer.text);
+	cr_assert_eq(strncmp(answer.text, sentence, strlen(sentence)), 0, "%s",
+		     answer.text);
+	cr_assert(strstr(answer.text, verdict), "%s", answer.text);
+	cr_assert(strstr(answer.text, words), "\"%s\" is not in:\n%s", words,
+		  answer.text);
+	free(answer.text);
+}
+
 void expect_round_trip(const char *path)
 {
 	struct trace_message why;

@@ -10,8 +10,8 @@
  *
  * The rows take turns in rounds, and each row's number is the median of its rounds, in
  * nanoseconds of the processor: a neighbour's turns on it do not count. Each
- * fiber has ten records: a worker creates it and makes it ready, and another one runs it,
- * some hundred fibers later, to its end. So the workers' orders hang together all along.
+ * fiber has ten records: a worker creates it and makes it ready, and another one steals it,
+ * some hundred fibers later, and runs it to its end. So the workers' orders hang together all along.
  *
  * `check_bench EVENTS` takes another number of events; `check_bench EVENTS PATH
  * WORKERS` only makes the trace PATH.
@@ -51,7 +51,8 @@ __attribute__((noreturn)) static void die(const char *what)
 struct making {
 	struct trace *trace;
 	struct trace_segment *segments[WORKERS_MAX];
-	uint32_t roots[WORKERS_MAX]; /* records of each worker's root so far */
+	uint32_t roots[WORKERS_MAX];   /* records of each worker's root so far */
+	uint32_t batches[WORKERS_MAX]; /* that each worker stole */
 	uint32_t workers, text;
 };
 
@@ -86,7 +87,7 @@ static void begin_fiber(struct making *making, uint32_t number)
 	struct trace_segment *segment = making->segments[worker];
 	TRACE(segment, CREATE, .fiber = fiber, .fiber_sequence = 1,
 	      .peer = root_of(worker), .value = trace_pair(making->text, 65536));
-	TRACE(segment, READY, .arg = TRACE_place_SHARED, .fiber = fiber,
+	TRACE(segment, READY, .arg = TRACE_place_NEWEST, .fiber = fiber,
 	      .fiber_sequence = 2, .peer = root_of(worker));
 }
 
@@ -96,11 +97,12 @@ static void run_fiber(struct making *making, uint32_t number)
 	uint32_t worker = (number + 1) % making->workers, fiber = FIRST_FIBER + number;
 	struct trace_segment *segment = making->segments[worker];
 	uint32_t *root = &making->roots[worker];
+	TRACE(segment, STEAL, .arg = TRACE_place_NEWEST, .fiber = fiber,
+	      .fiber_sequence = 3, .peer = number % making->workers,
+	      .value = trace_pair(1, ++making->batches[worker]));
 	TRACE(segment, SWITCH, .arg = TRACE_leave_YIELD, .fiber = fiber,
-	      .fiber_sequence = 3, .peer = root_of(worker),
+	      .fiber_sequence = 4, .peer = root_of(worker),
 	      .value = trace_pair(200, ++*root));
-	TRACE(segment, NAME, .fiber = fiber, .fiber_sequence = 4,
-	      .value = making->text);
 	TRACE(segment, SPAN_BEGIN, .fiber = fiber, .fiber_sequence = 5,
 	      .value = making->text);
 	TRACE(segment, MARK, .fiber = fiber, .fiber_sequence = 6,
