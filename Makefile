@@ -177,8 +177,10 @@ fuzz:
 
 # ---- measuring ----
 
+# The tools of the peers: Go and Rust are large, and one benchmark's only.
 bench: all
-	@sh chapters/tools/need.sh --optional boost lttng strace matplotlib
+	@sh chapters/tools/need.sh --optional boost lttng strace matplotlib \
+		$(if $(filter scheduler,$(or $(BENCH),scheduler)),go tokio)
 	@sh tests/bench/bench.sh
 
 # ---- the house rules and the book ----

@@ -49,7 +49,8 @@ enum weft_trace_mode {
 
 /* Zero means the default everywhere; the struct may be all zeros. */
 struct weft_options {
-	uint32_t workers;     /* threads that run fibers, the caller's included; at most 56; 1 */
+	uint32_t
+		workers; /* threads that run fibers, the caller's included: 1 to 56; 1 */
 	size_t stack_size;    /* bytes of a slot: guard, stack, header; 65,536 */
 	uint32_t warm_stacks; /* unused stacks a worker keeps backed; 16,384 */
 	enum weft_guard guard;

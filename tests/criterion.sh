@@ -37,6 +37,10 @@ ran=$(sed -n 's/.*Synthesis: .*Tested: .*\[0*;*3*4*m*\([0-9][0-9]*\).*/\1/p; s/.
 	"$reports/output" | tail -n 1)
 for report in "$reports"/report*; do
 	[ -s "$report" ] || continue
+	# epoll_pwait2, which older valgrinds do not know; the poller then does without.
+	[ "${VALGRIND:-0}" = 0 ] ||
+		sed -i '/WARNING: unhandled .*syscall: 441$/,/bug_reports\.html/d' "$report"
+	[ -s "$report" ] || continue
 	echo "$name: a sanitizer or valgrind reports:"
 	head -n 40 "$report"
 	status=97

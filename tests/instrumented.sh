@@ -78,7 +78,7 @@ valgrind)
 	: "${MIGRATIONS:=100}" # it runs one thread at a time
 	export MIGRATIONS
 	# All that switch; the trace's tools do not, and take minutes.
-	: "${MODULES:=base context fiber scheduler future}"
+	: "${MODULES:=base context poller fiber scheduler future}"
 	under valgrind 100000
 	;;
 *)

@@ -12,7 +12,7 @@ set -eu
 # shellcheck source=chapters/tools/common.sh
 . "$(dirname "$0")/common.sh"
 
-: "${CC:=cc}"
+: "${CC:=cc}" "${CRATES:=/usr/share/cargo/registry}"
 log=$BUILD/need.log
 
 # What each tool is called by package managers ("-": not certain), and what it is for.
@@ -27,6 +27,8 @@ gdb|gdb|gdb|gdb|gdb|gdb|gdb|the test of backtraces
 valgrind|valgrind|-|valgrind|valgrind|valgrind|valgrind|the tests under valgrind
 clang|clang libclang-rt-MAJOR-dev|llvm|clang compiler-rt|clang compiler-rt|clang compiler-rt|-|the second compiler and its sanitizers
 boost|libboost-context1.81-dev libboost-fiber1.81-dev g++|boost|boost-devel|boost|boost-dev|boost-libs|the comparisons with Boost.Context and Boost.Fiber
+go|golang-go|go|golang|go|go|go|the comparison with Go
+tokio|librust-tokio-dev rustc cargo|-|-|-|-|-|the comparison with Tokio
 pandoc|pandoc|pandoc|pandoc|pandoc|pandoc|-|the book as HTML
 clang-format|clang-format|clang-format|clang-tools-extra|clang|-|-|the check of the formatting
 patch|patch|gpatch|patch|patch|patch|-|the broken variants
@@ -91,6 +93,14 @@ has_aarch64() {
 		[ -e /usr/aarch64-linux-gnu/include/stdio.h ]
 }
 
+# Where Debian puts crates; cargo is to fetch none.
+has_crate() {
+	for crate in "$CRATES/$1"-[0-9]*; do
+		[ ! -e "$crate" ] || return 0
+	done
+	return 1
+}
+
 have() {
 	case $1 in
 	compiler) has "${CC%% *}" && has_header stdio.h ;;
@@ -103,6 +113,7 @@ have() {
 		has_header boost/context/detail/fcontext.hpp &&
 			has_header boost/fiber/all.hpp && has g++
 		;;
+	tokio) has cargo && has rustc && has_crate tokio ;;
 	qemu-aarch64) has_aarch64 ;;
 	musl) has musl-gcc ;;
 	lttng) has_header lttng/tracepoint.h && has lttng ;;

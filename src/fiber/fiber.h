@@ -99,7 +99,7 @@ struct fiber {
 	_Atomic(const char *) name; /* for reports, or NULL */
 	_Atomic uint32_t id;        /* of this life; see fiber_id */
 	_Atomic uint8_t state;      /* enum fiber_state; written by fiber_become */
-	bool pinned;      /* runs on worker 0 only; never changes in a life */
+	bool pinned;                /* runs on worker 0 only; never changes in a life */
 	struct fiber_records records;
 	/* Not touched in a warm life that is not traced. */
 	uint32_t deepest; /* the most bytes of stack in use at a traced switch */
@@ -109,7 +109,7 @@ struct fiber {
 
 static inline uint32_t fiber_id(const struct fiber *fiber)
 {
-	return load_relaxed(&fiber->id);
+	return load_relaxed(&fiber->id); /* see struct fiber */
 }
 
 /* Which states each may be entered from: a bit for each. Nearly every caller names the state,
@@ -124,6 +124,7 @@ static inline void fiber_become(struct fiber *fiber, enum fiber_state state)
 		[FIBER_PARKED] = 1 << FIBER_RUNNING,
 		[FIBER_FINISHED] = 1 << FIBER_RUNNING,
 	};
+	/* Relaxed, both: see struct fiber. */
 	weft_assert(may_precede[state] >> load_relaxed(&fiber->state) & 1);
 	store_relaxed(&fiber->state, (uint8_t)state);
 }
@@ -151,7 +152,8 @@ static inline uint32_t fiber_count_first_record(struct fiber *fiber)
 	 * says that it has ended, and no name of it. Pairs with: status_of. */
 	store_release(&fiber->identity.id, fiber_id(fiber));
 	/* Release: as in fiber_count_record. Pairs with: status_of. */
-	store_release(&fiber->records.word, UINT64_C(1) << 32 | load_relaxed(&fiber->state));
+	store_release(&fiber->records.word,
+		      UINT64_C(1) << 32 | load_relaxed(&fiber->state));
 	return 1;
 }
 

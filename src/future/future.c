@@ -166,7 +166,7 @@ static inline struct fiber *create(struct worker *worker, const void *context,
 		return NULL;
 	}
 	fiber->io = io;
-	store_relaxed(&fiber->id, scheduler_new_id(worker)); /* see fiber.h */
+	store_relaxed(&fiber->id, scheduler_new_id(worker)); /* see struct fiber */
 	/* Relaxed: a counter. */
 	store_relaxed(&worker->created, load_relaxed(&worker->created) + 1);
 	if (scheduler_traces(worker))
@@ -273,7 +273,8 @@ void weft_await(struct weft *io, struct weft_future *future)
 	bool claimed = !next && scheduler_claim(worker, child, future->fiber_id);
 	if (!next)
 		next = claimed ? child : scheduler_take_own(worker);
-	scheduler_park(worker, next, claimed ? after_await_claimed : after_await, future);
+	scheduler_park(worker, next, claimed ? after_await_claimed : after_await,
+		       future);
 	acquire_end(future);
 }
 
@@ -304,7 +305,7 @@ int weft_submit(struct weft_foreign *foreign, weft_function *function,
 	fiber->function = function;
 	fiber->result = result;
 	fiber->future = NULL;
-	/* Relaxed, both: see fiber.h; counters. */
+	/* Relaxed, both: see struct fiber; counters. */
 	store_relaxed(&fiber->id, fetch_add_relaxed(&io->next_id, 1));
 	(void)fetch_add_relaxed(&io->submitted, 1);
 	if (foreign->segment)
@@ -342,7 +343,8 @@ int weft_run(struct weft_foreign *foreign, weft_function *function, const void *
 	struct worker *worker = base_this_thread();
 	if (worker && worker->io == foreign->io)
 		return -EDEADLK;
-	struct foreign_run run = {.function = function, .context = context,
+	struct foreign_run run = {.function = function,
+				  .context = context,
 				  .result = result,
 				  .mutex = PTHREAD_MUTEX_INITIALIZER,
 				  .ends = PTHREAD_COND_INITIALIZER};

@@ -135,14 +135,12 @@ int poller_wait(struct poller *poller, struct poller_event *events, int capacity
 	int count = wait_in_kernel(poller, entries,
 				   capacity < POLLER_BATCH ? capacity : POLLER_BATCH,
 				   timeout_ns);
+	int made = epoll_translate(entries, count, events, &rung);
 	if (timeout_ns != 0)
 		poller_wake_take(poller);
-	if (count < 0)
-		return count == -EINTR ? 0 : count;
-	count = epoll_translate(entries, count, events, &rung);
-	if (rung && timeout_ns == 0 && poller_wake_is_pending(poller))
-		(void)ring(poller); /* it has room: a ring was just taken */
-	return count;
+	else if (rung && poller_wake_is_pending(poller))
+		(void)ring(poller); /* it has room */
+	return count < 0 && count != -EINTR ? count : made;
 }
 
 #endif

@@ -32,8 +32,8 @@ static inline unsigned epoll_event_what(uint32_t events)
 	return what;
 }
 
-/* Translates `count` entries and returns how many events they are: the bell's is none, and sets
- * *rung. */
+/* Translates `count` entries (an error's number is none) and returns how many events they are:
+ * the bell's is none, and sets *rung. */
 static inline int epoll_translate(const struct epoll_event *entries, int count,
 				  struct poller_event *events, bool *rung)
 {

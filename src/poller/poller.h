@@ -52,8 +52,10 @@ enum {
 	POLLER_ERROR = 16,
 };
 
-#define POLLER_DIRECTIONS  ((unsigned)(POLLER_READ | POLLER_WRITE))
-#define POLLER_TAG_OF_BELL UINT64_MAX /* no descriptor's */
+/* Of a direction, its hang-up. */
+#define POLLER_HANGUP_OF(direction) ((unsigned)(direction) << 2)
+#define POLLER_DIRECTIONS           ((unsigned)(POLLER_READ | POLLER_WRITE))
+#define POLLER_TAG_OF_BELL          UINT64_MAX /* no descriptor's */
 
 /* At most so many events come from one wait; the rest come from the next. */
 enum { POLLER_BATCH = 64 };

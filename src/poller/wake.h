@@ -5,6 +5,9 @@
  *   pending -> quiet    poller_wake_take, by a blocker that is back from the kernel, whatever
  *                       brought it back
  *
+ * Where a bell has to be silenced (a pipe), that comes before the taking: all rings up to then
+ * are those of wakes that are taken.
+ *
  * A blocker that came back for another reason leaves a ring in the kernel; the next one then
  * comes back once for nothing. A look that takes a ring out of the kernel asks whether a wake is
  * pending, and rings again only then; a ring that was left over ends there. */

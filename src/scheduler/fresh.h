@@ -50,7 +50,7 @@ struct fiber;
 struct fresh_queue {
 	_Alignas(64) _Atomic uint64_t oldest; /* written by thieves, and the owner */
 	_Alignas(64) _Atomic uint64_t newest; /* written by the owner */
-	_Atomic(struct fiber *) *slots; /* FRESH_CAPACITY; set once; those between
+	_Atomic(struct fiber *) *slots;       /* FRESH_CAPACITY; set once; those between
 					the indices written by the owner */
 };
 
@@ -133,16 +133,11 @@ static inline struct fiber *fresh_steal(struct fresh_queue *queue)
 	}
 }
 
-/* By the owner: which one may be taken next from that end, or a stale one, or NULL; only for a
- * guess. */
+/* By the owner: which one may be the oldest, or a stale one, or NULL; only for a guess. */
 static inline struct fiber *fresh_peek_oldest(struct fresh_queue *queue)
 {
+	/* Relaxed: a guess. */
 	return load_relaxed(fresh_slot(queue, load_relaxed(&queue->oldest)));
-}
-
-static inline struct fiber *fresh_peek_newest(struct fresh_queue *queue)
-{
-	return load_relaxed(fresh_slot(queue, load_relaxed(&queue->newest) - 1));
 }
 
 /* By the owner: takes that fiber, if it is the newest or the oldest. One that lies between runs

@@ -99,7 +99,8 @@ static inline bool idle_rouse(struct idle *idle, uint64_t *word, uint32_t index)
 /* Wakes one that is asleep, unless one searches. */
 static inline void idle_wake_one(struct idle *idle, enum idle_reason why)
 {
-	uint64_t word = load_seq_cst(&idle->word); /* one order: the fence's. Pairs with:
+	uint64_t word =
+		load_seq_cst(&idle->word); /* one order: the fence's. Pairs with:
 						      idle_fall_asleep */
 	while (word > IDLE_SEARCHERS && !(word & IDLE_SEARCHERS)) {
 		uint32_t index = (uint32_t)__builtin_ctzll(word >> 8);
@@ -161,7 +162,8 @@ static inline bool idle_fall_asleep(struct idle *idle, uint32_t index)
 {
 	/* One order: the word is changed before the queues are looked at again. Pairs with:
 	 * idle_publish, idle_publish_to. */
-	uint64_t word = fetch_add_seq_cst(&idle->word, IDLE_ASLEEP(index) - IDLE_SEARCHER);
+	uint64_t word =
+		fetch_add_seq_cst(&idle->word, IDLE_ASLEEP(index) - IDLE_SEARCHER);
 	fence_seq_cst();
 	return (word & IDLE_SEARCHERS) == 1;
 }

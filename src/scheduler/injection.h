@@ -29,6 +29,13 @@ static inline uint32_t injection_length(struct injection_queue *queue)
 	return load_relaxed(&queue->length);
 }
 
+/* Under the lock. */
+static inline void injection_count(struct injection_queue *queue, uint32_t more)
+{
+	/* Relaxed: the lock orders the writers, and injection_length says who reads. */
+	store_relaxed(&queue->length, load_relaxed(&queue->length) + more);
+}
+
 static inline void injection_push(struct injection_queue *queue, struct fiber *fiber)
 {
 	fiber->next = NULL;
@@ -38,7 +45,7 @@ static inline void injection_push(struct injection_queue *queue, struct fiber *f
 	else
 		queue->first = fiber;
 	queue->last = fiber;
-	store_relaxed(&queue->length, load_relaxed(&queue->length) + 1); /* the lock */
+	injection_count(queue, 1);
 	lock_give(&queue->lock);
 }
 
@@ -50,8 +57,7 @@ static inline struct fiber *injection_take(struct injection_queue *queue)
 	struct fiber *fiber = queue->first;
 	if (fiber) {
 		queue->first = fiber->next;
-		store_relaxed(&queue->length,
-			      load_relaxed(&queue->length) - 1); /* the lock */
+		injection_count(queue, (uint32_t)-1);
 	}
 	lock_give(&queue->lock);
 	return fiber;

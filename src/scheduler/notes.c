@@ -48,7 +48,7 @@ SCHEDULER_RECORDS static void record_name(struct worker *worker, const char *tex
 void weft_name(struct weft *io, const char *text)
 {
 	struct worker *worker = scheduler_worker(io);
-	store_relaxed(&worker->current->name, text); /* see fiber.h */
+	store_relaxed(&worker->current->name, text); /* see struct fiber */
 	if (scheduler_traces(worker))
 		record_name(worker, text);
 }

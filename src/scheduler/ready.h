@@ -41,7 +41,7 @@ struct fiber;
 struct ready_queue {
 	_Alignas(64) _Atomic uint64_t first; /* written by whoever takes */
 	_Alignas(64) _Atomic uint64_t last;  /* written by the owner */
-	_Atomic(struct fiber *) *slots; /* READY_CAPACITY; set once; those beyond
+	_Atomic(struct fiber *) *slots;      /* READY_CAPACITY; set once; those beyond
 					`last` written by the owner */
 };
 
@@ -63,7 +63,8 @@ static inline uint32_t ready_length(struct ready_queue *queue)
 static inline bool ready_has_room(struct ready_queue *queue)
 {
 	/* Acquire: the taker has read its slots. Pairs with: ready_advance. */
-	return load_relaxed(&queue->last) - load_acquire(&queue->first) < READY_CAPACITY;
+	return load_relaxed(&queue->last) - load_acquire(&queue->first) <
+	       READY_CAPACITY;
 }
 
 /* By the owner: shows `count` fibers more, which it has written beyond `last`. */
@@ -93,7 +94,7 @@ static inline bool ready_advance(struct ready_queue *queue, uint64_t *first,
 /* By the owner: the first, or NULL. */
 static inline struct fiber *ready_pop(struct ready_queue *queue)
 {
-	uint64_t last = load_relaxed(&queue->last); /* its own */
+	uint64_t last = load_relaxed(&queue->last);   /* its own */
 	uint64_t first = load_relaxed(&queue->first); /* a guess; the CAS verifies it */
 	while (first != last) {
 		/* Relaxed: what is in the owner's ring the owner has written. */
@@ -107,6 +108,7 @@ static inline struct fiber *ready_pop(struct ready_queue *queue)
 /* By the owner: what the next ready_pop may return, or a stale one; only for a guess. */
 static inline struct fiber *ready_peek(struct ready_queue *queue)
 {
+	/* Relaxed: a guess. */
 	return load_relaxed(ready_slot(queue, load_relaxed(&queue->first)));
 }
 

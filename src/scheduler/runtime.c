@@ -173,8 +173,8 @@ int weft_init(struct weft **result, const struct weft_options *given)
 }
 
 /* Appends what fits. */
-__attribute__((format(printf, 2, 3))) static void tell(struct weft *io, const char *format,
-						       ...)
+__attribute__((format(printf, 2, 3))) static void tell(struct weft *io,
+						       const char *format, ...)
 {
 	size_t length = strlen(io->left);
 	va_list arguments;
@@ -185,7 +185,7 @@ __attribute__((format(printf, 2, 3))) static void tell(struct weft *io, const ch
 
 static bool is_alive(const struct fiber *fiber)
 {
-	uint8_t state = load_relaxed(&fiber->state); /* see fiber.h */
+	uint8_t state = load_relaxed(&fiber->state); /* see struct fiber */
 	return state != FIBER_FREE && state != FIBER_FINISHED;
 }
 
@@ -194,7 +194,8 @@ static bool is_alive(const struct fiber *fiber)
 static void tell_fibers(struct weft *io, uint64_t alive)
 {
 	uint64_t slots = slab_carved(&io->slabs);
-	tell(io, "%" PRIu64 " %s alive:", alive, alive == 1 ? "fiber is" : "fibers are");
+	tell(io, "%" PRIu64 " %s alive:", alive,
+	     alive == 1 ? "fiber is" : "fibers are");
 	for (uint64_t i = 0; i < slots; i++) {
 		const struct fiber *fiber = slab_at(&io->slabs, i);
 		uint32_t id = fiber_id(fiber);
@@ -204,7 +205,7 @@ static void tell_fibers(struct weft *io, uint64_t alive)
 			tell(io, " and more");
 			break;
 		}
-		const char *name = load_relaxed(&fiber->name); /* see fiber.h */
+		const char *name = load_relaxed(&fiber->name); /* see struct fiber */
 		tell(io, name ? " %" PRIu32 " (%.32s)" : " %" PRIu32, id, name);
 	}
 	tell(io, "; await them first");

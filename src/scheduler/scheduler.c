@@ -25,7 +25,7 @@ void scheduler_more_ids(struct worker *worker)
 
 uint64_t scheduler_alive(const struct weft *io)
 {
-	uint64_t alive = load_relaxed(&io->submitted);   /* counters, all */
+	uint64_t alive = load_relaxed(&io->submitted); /* counters, all */
 	for (uint32_t i = 0; i < io->workers; i++)
 		alive += load_relaxed(&io->worker[i].created) -
 			 load_relaxed(&io->worker[i].ended);
@@ -39,7 +39,8 @@ SCHEDULER_RECORDS void scheduler_record_ready(struct worker *worker,
 					      enum scheduler_place place)
 {
 	TRACE(worker->segment, READY, .arg = (uint8_t)place, .fiber = fiber_id(fiber),
-	      .fiber_sequence = fiber_count_record(fiber), .peer = fiber_id(worker->current));
+	      .fiber_sequence = fiber_count_record(fiber),
+	      .peer = fiber_id(worker->current));
 	(void)worker, (void)fiber, (void)place;
 }
 
@@ -89,7 +90,8 @@ bool scheduler_claim(struct worker *worker, struct fiber *fiber, uint32_t id)
 		scheduler_published(worker);
 		return false;
 	}
-	fiber_prefetch(fresh_peek_oldest(&worker->fresh)); /* whoever awaits one awaits more */
+	fiber_prefetch(
+		fresh_peek_oldest(&worker->fresh)); /* whoever awaits one awaits more */
 	return true;
 }
 

@@ -12,9 +12,9 @@
 #include "base/system_ticks.h"
 #include "scheduler/scheduler.h"
 
-#define SEARCH_LOOKS  40 /* into every queue, before a searcher gives up */
-#define SEARCH_PAUSE  16  /* system_relax between two looks */
-#define SEARCH_POLLS  32  /* looks from one look into the poller to the next */
+#define SEARCH_LOOKS 40 /* into every queue, before a searcher gives up */
+#define SEARCH_PAUSE 16 /* system_relax between two looks */
+#define SEARCH_POLLS 32 /* looks from one look into the poller to the next */
 
 /* ---- the poller and deadlines ---- */
 
@@ -207,7 +207,8 @@ static bool something_is_ready(struct weft *io)
 
 bool idle_sees(struct worker *worker, bool all)
 {
-	if (load_relaxed(&worker->pinned)) /* the fence orders it. Pairs with: give_pinned */
+	if (load_relaxed(
+		    &worker->pinned)) /* the fence orders it. Pairs with: give_pinned */
 		return true;
 	return all && something_is_ready(worker->io);
 }

@@ -17,8 +17,7 @@ void sleeper_destroy(struct sleeper *sleeper)
 }
 
 #if defined(WEFT_TRACING)
-_Static_assert(IDLE_WORK == (int)TRACE_wake_WORK &&
-		       IDLE_MORE == (int)TRACE_wake_MORE &&
+_Static_assert(IDLE_WORK == (int)TRACE_wake_WORK && IDLE_MORE == (int)TRACE_wake_MORE &&
 		       IDLE_PINNED == (int)TRACE_wake_PINNED &&
 		       IDLE_DEADLINE == (int)TRACE_wake_DEADLINE &&
 		       IDLE_EVENT == (int)TRACE_wake_EVENT &&
@@ -38,7 +37,8 @@ static uint32_t object_of(const struct worker *worker)
 static void record_sleep(struct worker *worker, enum sleeper_state state)
 {
 	TRACE(worker->segment, WORKER_SLEEP,
-	      .arg = state == SLEEPER_POLLING ? TRACE_sleep_POLLING : TRACE_sleep_ASLEEP,
+	      .arg = state == SLEEPER_POLLING ? TRACE_sleep_POLLING
+					      : TRACE_sleep_ASLEEP,
 	      .fiber = fiber_id(worker->current),
 	      .fiber_sequence = fiber_count_record(worker->current),
 	      .value = trace_pair(object_of(worker), ++worker->sleeper.records));
@@ -54,7 +54,8 @@ static void record_awake(struct worker *worker, enum idle_reason why)
 	(void)worker, (void)why;
 }
 
-static void record_wake(struct worker *worker, struct worker *target, enum idle_reason why)
+static void record_wake(struct worker *worker, struct worker *target,
+			enum idle_reason why)
 {
 	TRACE(worker->segment, WORKER_WAKE, .arg = (uint8_t)why,
 	      .fiber = fiber_id(worker->current),

@@ -66,8 +66,9 @@ static struct trace_segment *claim_segment(const struct worker *worker)
 
 /* ---- beginning and end ---- */
 
-/* Who the fiber is, for reports and the trace. Relaxed: see fiber.h. */
-static void identify(struct fiber *fiber, struct weft *io, uint32_t id, const char *name)
+/* Who the fiber is, for reports and the trace. Relaxed: see struct fiber. */
+static void identify(struct fiber *fiber, struct weft *io, uint32_t id,
+		     const char *name)
 {
 	fiber->io = io;
 	store_relaxed(&fiber->id, id);
@@ -81,7 +82,7 @@ void worker_enter(struct worker *worker, uint32_t id, const char *name)
 	worker->segment = claim_segment(worker);
 	worker->current = self;
 	identify(self, worker->io, id, name);
-	store_relaxed(&self->state, FIBER_RUNNING);
+	store_relaxed(&self->state, FIBER_RUNNING); /* see struct fiber */
 	context_adopt(&self->context);
 	record_birth(worker, self, name);
 	TRACE(worker->segment, WORKER_START, .fiber = fiber_id(self),

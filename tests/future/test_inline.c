@@ -185,7 +185,8 @@ Test(inline, may_suspend_and_fork)
 	static struct weft_future futures[5000];
 	int count = begin_until_short(io, futures, 5000, &sum);
 	weft_async(io, &future, fork_and_yield, NULL, 0, &sum);
-	cr_assert_gt(sum, 1, "others ran while it yielded, and not only what it forked");
+	cr_assert_gt(sum, 1,
+		     "others ran while it yielded, and not only what it forked");
 	weft_await(io, &future);
 	weft_await(io, &other);
 	for (int i = 0; i < count; i++)

@@ -129,17 +129,17 @@ static void count(const struct test *test, int status)
 static void run_all(const struct test *tests, const char *only)
 {
 	for (const struct test *test = tests; test->name; test++) {
-		if (only && strcmp(only, test->name) != 0)
+		if (only && strncmp(only, test->name, strlen(only)) != 0)
 			continue;
 		count(test, wait_for(start(run_test, (void *)(uintptr_t)test)));
 	}
 }
 
-/* All tests, or the one whose name is given. */
+/* All tests, or those whose names begin with the given word. */
 int main(int words, char **word)
 {
-	const struct test *const all[] = {base_tests, context_tests, fiber_tests,
-					  scheduler_tests, future_tests};
+	const struct test *const all[] = {base_tests,      context_tests, fiber_tests,
+					  scheduler_tests, future_tests,  poller_tests};
 	for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
 		run_all(all[i], words > 1 ? word[1] : NULL);
 	printf("%d passed, %d failed", passed, failed);

@@ -16,7 +16,7 @@ cd "$(dirname "$0")/../.."
 out=$BUILD/aarch64
 root=$out/root
 cc=aarch64-linux-gnu-gcc
-modules='base context fiber scheduler future'
+modules='base context poller fiber scheduler future'
 
 skip() {
 	echo "skipped: $*"

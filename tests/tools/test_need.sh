@@ -151,6 +151,19 @@ expect 'no compiler' 1 'Missing: gcc libc6-dev (' need NO_INSTALL=1 sh $script c
 expect 'the compiler asked for' 1 'Missing: clang-16 libc6-dev (' \
 	need NO_INSTALL=1 CC=clang-16 sh $script compiler
 
+# A crate counts where cargo is to look for it, beside cargo and a compiler.
+crates=$scratch/crates
+mkdir -p "$crates/tokio-macros-1.7.0"
+stub cargo </dev/null
+stub rustc </dev/null
+expect 'another crate' 1 'Missing: librust-tokio-dev rustc cargo (' \
+	need NO_INSTALL=1 CRATES="$crates" sh $script tokio
+mkdir "$crates/tokio-1.24.2"
+expect 'a crate' 0 '' need CRATES="$crates" sh $script tokio
+rm "$bin/cargo"
+expect 'a crate without cargo' 0 'Without tokio there is no: the comparison with Tokio.' \
+	need NO_INSTALL=1 CRATES="$crates" sh $script --optional tokio
+
 # An interpreter that says it has matplotlib, as long as it and the module are there.
 module=$scratch/matplotlib.py
 touch "$module"

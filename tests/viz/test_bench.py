@@ -55,6 +55,10 @@ class Reading(unittest.TestCase):
         rows = self.rows(TABLE)
         self.assertEqual([rows[n].color for n in ("slow", "lttng_ust", "limit_other")],
                          [svg.GREEN, svg.SKY, svg.GREY])
+        names = ("go_yield", "tokio_yield", "boost_yield", "yield", "good")
+        text = "name\tnanoseconds\n" + "".join(f"{name}\t1\n" for name in names)
+        self.assertEqual([r.color for r in bench.read(text, "a.tsv")],
+                         [svg.SKY] * 3 + [svg.GREEN] * 2)
 
     def test_damaged_tables_are_refused(self) -> None:
         for text, words in (("", "no table"), ("name\tmilliseconds\na\t1\n", "no table"),

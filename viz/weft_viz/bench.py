@@ -21,7 +21,7 @@ TOP, ROW, BAR, AXIS = 22, 27, 15, 44
 LEAST = 0.1  # nanoseconds: below it there is no bar
 
 # How the names of rows begin that are not Weft's. What is left is Weft's.
-PEERS = ("boost", "lttng", "swapcontext", "clock_gettime")
+PEERS = ("boost", "go_", "lttng", "tokio", "swapcontext", "clock_gettime")
 LIMITS = ("limit", "loop_without")
 MISSING = ("not installed", "not measured", "not counted")
 

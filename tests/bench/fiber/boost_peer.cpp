@@ -1,10 +1,13 @@
 /* boost_peer.cpp: the rows of fiber_bench.c in Boost.Fiber, as fast as its documentation makes
  * them: stacks come from a pool, and the children of fork/join run at once
- * (launch::dispatch). Stacks have the size of Weft's; Boost's have no guard. */
+ * (launch::dispatch). Stacks have the size of Weft's; Boost's have no guard.
+ *
+ * Boost's pool is not for several threads, so boost_share_stacks puts a lock before it. */
 #include "boost_peer.h"
 
 #include <boost/fiber/all.hpp>
 #include <boost/fiber/pooled_fixedsize_stack.hpp>
+#include <mutex>
 #include <vector>
 
 using boost::fibers::fiber;
@@ -12,10 +15,42 @@ using boost::fibers::launch;
 
 static const std::size_t STACK_SIZE = 65536;
 
-static boost::fibers::pooled_fixedsize_stack &stacks()
+static bool several_threads;
+
+/* Where a fiber gets its stack from; all share one pool. */
+struct stacks {
+	static std::mutex &lock()
+	{
+		static std::mutex one;
+		return one;
+	}
+
+	static boost::fibers::pooled_fixedsize_stack &pool()
+	{
+		static boost::fibers::pooled_fixedsize_stack one(STACK_SIZE);
+		return one;
+	}
+
+	boost::context::stack_context allocate()
+	{
+		if (!several_threads)
+			return pool().allocate();
+		std::lock_guard<std::mutex> held(lock());
+		return pool().allocate();
+	}
+
+	void deallocate(boost::context::stack_context &stack) noexcept
+	{
+		if (!several_threads)
+			return pool().deallocate(stack);
+		std::lock_guard<std::mutex> held(lock());
+		pool().deallocate(stack);
+	}
+};
+
+void boost_share_stacks(void)
 {
-	static boost::fibers::pooled_fixedsize_stack pool(STACK_SIZE);
-	return pool;
+	several_threads = true;
 }
 
 template <typename Function> static fiber spawn(launch when, Function function)

@@ -25,6 +25,7 @@
 #include "base/system.h"
 #include "boost_peer.h"
 #include "tests/bench/rounds.h"
+#include "tests/bench/weft_loads.h"
 #include "weft.h"
 
 enum {
@@ -57,66 +58,24 @@ static void start_weft(void)
 
 /* ---- Weft's rows ---- */
 
-static void nothing(struct weft *weft, const void *context, void *result)
-{
-	(void)weft, (void)context, (void)result;
-}
-
 static void spawn_await(void)
 {
-	for (int i = 0; i < FIBERS; i++) {
-		weft_async(io, &futures[0], nothing, NULL, 0, NULL);
-		weft_await(io, &futures[0]);
-	}
-}
-
-static void await_all(int fibers)
-{
-	for (int i = 0; i < fibers; i++)
-		weft_await(io, &futures[i]);
+	load_spawn_await(io, FIBERS);
 }
 
 static void batch(void)
 {
-	for (int i = 0; i < FIBERS; i++)
-		weft_async(io, &futures[i], nothing, NULL, 0, NULL);
-	await_all(FIBERS);
-}
-
-static void yield_often(struct weft *weft, const void *context, void *result)
-{
-	(void)context, (void)result;
-	for (int i = 0; i < YIELDS; i++)
-		weft_yield(weft);
+	load_batch(io, futures, FIBERS);
 }
 
 static void yield(void)
 {
-	for (int i = 0; i < YIELDERS; i++)
-		weft_async(io, &futures[i], yield_often, NULL, 0, NULL);
-	await_all(YIELDERS);
-}
-
-static void fibonacci(struct weft *weft, const void *context, void *result)
-{
-	int n = *(const int *)context, n_1 = n - 1, n_2 = n - 2;
-	long left = n, right = 0;
-	struct weft_future first, second;
-	if (n >= 2) {
-		weft_async(weft, &first, fibonacci, &n_1, sizeof n_1, &left);
-		weft_async(weft, &second, fibonacci, &n_2, sizeof n_2, &right);
-		weft_await(weft, &first);
-		weft_await(weft, &second);
-	}
-	*(long *)result = left + right;
+	load_yield(io, futures, YIELDERS, YIELDS);
 }
 
 static void fork_join(void)
 {
-	int n = FIBONACCI;
-	long result;
-	weft_async(io, &futures[0], fibonacci, &n, sizeof n, &result);
-	weft_await(io, &futures[0]);
+	long result = load_fork_join(io, FIBONACCI);
 	if (result != 75025) {
 		fprintf(stderr, "fiber_bench: fib(25) is not %ld\n", result);
 		exit(1);
