@@ -149,7 +149,7 @@ int main(void)
 {
 	struct weft *io;
 	long workers = read_knob("WORKERS", WORKERS, 2, 56);
-	long fibers = read_knob("FIBERS", FIBERS, 64, 1024);
+	long fibers = read_knob("FIBERS", FIBERS, workers + 1, 1024);
 	long seed = read_knob("SEED", SEED, 1, 1000000);
 	long rest_us = read_knob("REST", REST, 0, 1000000);
 	if (workers < 0 || fibers < 0 || seed < 0 || rest_us < 0)

@@ -23,7 +23,7 @@ from bookkit.chapters import chapter_of
 from bookkit.markdown import IMAGE, Page, Region
 from bookkit.problem import Report, Wrong
 
-KINDS = ("switches", "stacks", "workers", "fibers", "states", "rendezvous")
+KINDS = ("switches", "stacks", "workers", "fibers", "latency", "states", "rendezvous")
 GRAPHVIZ = ("switches", "states")
 VERSIONS = "versions.txt"
 
