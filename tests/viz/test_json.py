@@ -251,8 +251,8 @@ class Traces(Checked):
         chrome = self.parse(self.undump(newer_text()))
         self.check_form(chrome)
         steal, = (e for e in chrome.of("i") if e["name"] == "STEAL")
-        self.assertEqual((steal["tid"], steal["args"]), (2, {"queue": "local", "victim": 0, "size": 1,
-                                                     "batch": 5}))
+        self.assertEqual((steal["tid"], steal["args"]), (
+            2, {"queue": "local", "victim": 0, "size": 1, "batch": 5}))
         queues = [(e["name"], e["args"]) for e in chrome.of("C") if e["name"] != "fibers"]
         self.assertEqual(queues, [("queue of worker 0", {"local": 1, "injected": 3}),
                                   ("queue of worker 0", {"local": 0, "injected": 0})])

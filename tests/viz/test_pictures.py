@@ -11,8 +11,8 @@ from scheduled import scheduled
 from trace_writer import (FINISH, HAD_FINISHED, PARK, WAITS, YIELD, Writer, awaits, crowd,
                           elsewhere, pingpong)
 
-from weft_viz import (fibers, lanes, latency, plot, rendezvous, stacks, states, svg, switches, window,
-                      workers)
+from weft_viz import (fibers, lanes, latency, plot, rendezvous, stacks, states, svg, switches,
+                      window, workers)
 from weft_viz.model import PARKED, READY, RUNNING, Model
 
 ODD = 'a<b>&"\'$x$ \\N é 漢字 {|}'
@@ -120,7 +120,10 @@ class EveryPicture(Files):
                 self.assertIn(f"job{number}", seen)
 
     def test_odd_names_are_text(self) -> None:
+        """Where fibers are named at all."""
         for name, draw in PICTURES.items():
+            if name == "latency":
+                continue
             with self.subTest(picture=name):
                 w = odd()
                 w.wait_for(1, 2, HAD_FINISHED)

@@ -5,8 +5,10 @@ merge    the records of all workers in one order
 model    fibers, runs, switches and states, from that order
 svg      what all pictures share: colours for dark and light, text, accessible names
 bars     stays narrower than a pixel: what becomes of them, with numpy
-paints   the colours of fibers and states
-switches states rendezvous stacks workers fibers    the pictures; lanes is what the last two share
+paints   the colours of fibers, states and queues
+queues   where ready fibers wait for a worker, and how long
+lanes strips arrows     what workers and fibers share; scheduling is what workers adds
+switches states rendezvous stacks workers fibers latency    the pictures
 source page              the page that stands alone
 __main__ the command
 

@@ -1,6 +1,7 @@
 """Signs over lanes: who took a fiber from whom, and who woke whom.
 
-    steal   a dashed arrow from the victim's lane to the thief's, at the moment of the STEAL
+    steal   a dashed arrow from the victim's lane to the thief's, at the moment of the STEAL; of
+            several fibers that are taken at once, one arrow with their number
     wake    a solid arrow from the waker's lane to that of the worker it wakes; from outside the
             lanes where the waker is no worker
     taken   a small triangle under a lane: a fiber was taken from the injection queue
@@ -16,7 +17,7 @@ from typing import Any, NamedTuple
 
 from . import plot, svg
 from .lanes import PANEL, SWATCH, Painter, Scale
-from .model import Model
+from .model import Model, Steal
 from .window import Window
 
 STEALS_MAX = 150  # arrows
@@ -24,7 +25,7 @@ ALL_MAX = 60  # steals and wakes together; over it, wakes are left out
 STEAL, WAKE, TAKEN, MOVED = "steal", "wake", "taken", "moved"
 OUTSIDE = -1  # the lane of who has none
 DASHES = (0, (3.5, 2))
-MARK = 4  # pixels between marks of one lane
+MARK, NUMBER = 4, 24  # pixels between marks of one lane, between numbers
 
 
 class Arrow(NamedTuple):
@@ -32,6 +33,7 @@ class Arrow(NamedTuple):
     tick: int  # since the first step
     tail: int  # lanes
     tip: int
+    fibers: int = 1  # for which it stands
 
 
 def at(arrow: Arrow, scale: Scale) -> int:
@@ -60,6 +62,8 @@ class Arrows:
     def draw(self, axes: Any, painter: Painter, scale: Scale, top: float) -> None:
         for sign, some in ((WAKE, self.wakes), (STEAL, self.steals)):
             lines(axes, LOOKS[sign], [(at(a, scale), *ends(a, painter, top)) for a in some])
+        if len(self.steals) <= ALL_MAX:
+            numbers(axes, self.steals, painter, scale, top)
         marks(axes, "^", [(at(a, scale), top + (a.tip + 1) * painter.height - 1)
                           for a in self.taken], 5)
 
@@ -102,6 +106,21 @@ def lines(axes: Any, look: Look, some: list[tuple[float, float, float]]) -> None
                   markeredgecolor=svg.PAPER)
 
 
+def numbers(axes: Any, some: list[Arrow], painter: Painter, scale: Scale, top: float) -> None:
+    """How many fibers, beside each arrow of several, in the gap before the lane of its tip.
+    Where they would lie on each other, the first one stands."""
+    room = NUMBER * scale.unit(PANEL)
+    free: dict[float, float] = {}  # by height: from where on
+    for arrow in some:
+        down, x = arrow.tail < arrow.tip, at(arrow, scale)
+        y = top + arrow.tip * painter.height + (4 if down else painter.height + 3)
+        if arrow.fibers == 1 or x < free.get(y, x):
+            continue
+        free[y] = x + room
+        axes.annotate(f"{arrow.fibers}\N{MULTIPLICATION SIGN}", (x, y), (4, 0), size=9,
+                      textcoords="offset points", color=svg.INK, va="baseline")
+
+
 def marks(axes: Any, sign: str, places: list[tuple[float, float]], size: float) -> None:
     axes.plot([x for x, _ in places], [y for _, y in places], marker=sign, linestyle="none",
               markersize=size, color=svg.PAPER, markeredgecolor=svg.INK, markeredgewidth=1,
@@ -110,22 +129,28 @@ def marks(axes: Any, sign: str, places: list[tuple[float, float]], size: float) 
 
 def worker_arrows(model: Model, window: Window, rows: dict[int, int]) -> Arrows:
     """`rows`: the lane of each worker. A worker without a lane has no arrow."""
-    zero, found = model.tick(model.first), Arrows()
+    zero = model.tick(model.first)
 
     def arrow(step: int, tail: int, tip: int) -> Arrow:
         return Arrow(step, model.tick(step) - zero, tail, tip)
 
-    for steal in model.steals:
-        if not window.holds(steal.step) or steal.thief not in rows:
-            continue
-        row = rows[steal.thief]
-        if steal.injected:
-            found.taken.append(arrow(steal.step, row, row))
-        elif steal.victim in rows:
-            found.steals.append(arrow(steal.step, rows[steal.victim], row))
-    found.wakes = [arrow(wake.step, rows.get(wake.by, OUTSIDE), rows[wake.target])
-                   for wake in model.wakes if window.holds(wake.step) and wake.target in rows]
-    return found
+    seen = [s for s in model.steals if window.holds(s.step) and s.thief in rows]
+    return Arrows(
+        batches([(s, arrow(s.step, rows[s.victim], rows[s.thief])) for s in seen
+                 if not s.injected and s.victim in rows]),
+        [arrow(s.step, rows[s.thief], rows[s.thief]) for s in seen if s.injected],
+        [arrow(w.step, rows.get(w.by, OUTSIDE), rows[w.target]) for w in model.wakes
+         if window.holds(w.step) and w.target in rows])
+
+
+def batches(some: list[tuple[Steal, Arrow]]) -> list[Arrow]:
+    """One for each, where its first fiber was taken."""
+    found: dict[tuple[int, int, int], Arrow] = {}
+    for steal, each in some:
+        key = steal.thief, steal.victim, steal.batch
+        before = found.get(key)
+        found[key] = before._replace(fibers=before.fibers + 1) if before else each
+    return [*found.values()]
 
 
 @dataclass

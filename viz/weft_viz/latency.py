@@ -101,7 +101,7 @@ class Axis:
     def place(self, ns: float) -> float:
         """In bars from the left."""
         least = 10.0 ** self.low
-        return min((math.log10(max(ns, least)) - self.low) * DECADE, float(self.bars))
+        return (math.log10(max(ns, least)) - self.low) * DECADE
 
     def counts(self, waits: list[float]) -> list[int]:
         counts = [0] * self.bars
@@ -127,7 +127,7 @@ class Mark:
     words: str
     share: float
     line: int  # of its words
-    left: bool  # where they stand, if there is room
+    left: bool  # where they stand
     dashes: Any
 
 
@@ -163,15 +163,15 @@ def draw_bars(axes: Any, counts: list[int], paint: Paint, base: float) -> None:
 
 
 def draw_mark(axes: Any, scaled: Axis, ns: float, mark: Mark, top: float, base: float) -> None:
-    """A line through the bars, and its words beside its upper end, where there is room."""
+    """A line through the bars, and its words beside its upper end. What would
+    reach over the right edge stands at its left."""
     x = scaled.place(ns)
     y = top + 11 + 13 * mark.line
     axes.vlines([x], y - 10, base, colors=svg.INK, linewidth=1.6, linestyles=[mark.dashes])
-    room = PANEL * (x if mark.left else scaled.bars - x) / scaled.bars
-    left = mark.left == (room > MARK_ROOM)
+    left = mark.left or PANEL * (1 - x / scaled.bars) < MARK_ROOM
     axes.annotate(f"{mark.words} {duration(ns)}", (x, y), (-5 if left else 5, 0), size=11,
                   textcoords="offset points", color=svg.INK, ha="right" if left else "left",
-                  va="baseline")
+                  va="baseline", annotation_clip=False)
 
 
 def draw_row(sheet: plot.Sheet, axes: Any, scaled: Axis, kind: str, waits: list[float],

@@ -108,6 +108,7 @@ class Steal(NamedTuple):
     victim: int  # worker; the taker itself where it takes an injected fiber
     thief: int  # worker
     place: str  # what kind of queue it was taken from
+    batch: int  # of the thief: those with one number were taken at once
 
     @property
     def injected(self) -> bool:
@@ -479,7 +480,8 @@ class Builder:
     def _steal(self, step: Step, event: Event, get: Getters) -> None:
         place = self._trace.schema.choice(event, "queue", get["queue"](step.record))
         self.model.steals.append(Steal(step.number, get["fiber"](step.record),
-                                       get["victim"](step.record), step.worker, place))
+                                       get["victim"](step.record), step.worker, place,
+                                       get["batch"](step.record)))
 
     def _sleep(self, step: Step, event: Event, get: Getters) -> None:
         where = self._trace.schema.choice(event, "where", get["where"](step.record))

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from . import arrows, lanes, plot, queues, strips
-from .arrows import Arrow
+from .bars import Stays
 from .lanes import Lane, Strip
 from .model import Model, Sleep, count
 from .paints import INJECTED, QUEUES, STOLEN, TAKEN, Paint, queue_paint
@@ -51,7 +51,8 @@ class Ready:
     def paints(self) -> tuple[list[Paint], list[str], dict[int, int]]:
         """Each paint, what it means, and the paint of each queue."""
         shared = any(wait.place == SHARED for wait in self.waits)
-        outside = {NOBODY: (INJECTED, "ready, in one queue for all" if shared else "ready, injected"),
+        nobody = "ready, in one queue for all" if shared else "ready, injected"
+        outside = {NOBODY: (INJECTED, nobody),
                    UNKNOWN: (QUEUES[0], "ready before the window")}
         found: list[tuple[Paint, str]] = []
         index: dict[int, int] = {}
@@ -75,9 +76,16 @@ def ready(model: Model, window: Window) -> Ready:
 
 
 def stays(model: Model, window: Window, given: Ready, index: dict[int, int]) -> Lane:
-    return lanes.lane("", ((index[s.queue], s.start, s.end, s.start_tick, s.end_tick)
-                           for wait in given.waits for s in wait.stays
-                           if window.meets(s.start, s.end)), model)
+    np = plot.numpy()
+    zero, every = model.tick(model.first), [s for wait in given.waits for s in wait.stays]
+    paints = np.array([index.get(s.queue, 0) for s in every], int)
+    starts, ends = (np.array([s.start for s in every], float),
+                    np.array([s.end for s in every], float))
+    by_tick = (np.array([s.start_tick - zero for s in every], float),
+               np.array([s.end_tick - zero for s in every], float))
+    inside = (starts <= window.last) & (ends >= window.first)
+    return Lane("", Stays(paints, paints, starts, ends).where(inside),
+                Stays(paints, paints, *by_tick).where(inside))
 
 
 def levels(model: Model, window: Window, waits: list[Wait]) -> strips.Levels:
@@ -108,37 +116,40 @@ def add_ready(model: Model, window: Window, drawn: Scheduling, base: int) -> Non
 # ---- steals and wakes ----
 
 
-def add_rate(drawn: Scheduling, base: int, some: list[tuple[Paint, str, list[Arrow]]]) -> None:
-    """How many there are in each column, in the place of their signs."""
+def add_rate(model: Model, window: Window, drawn: Scheduling, base: int,
+             some: list[tuple[Paint, str, bool]]) -> int:
+    """How many there are in each column, in the place of their signs; returns how many."""
     np = plot.numpy()
-    first = base + len(drawn.paints)
+    zero, first = model.tick(model.first), base + len(drawn.paints)
+    steps = [np.array([s.step for s in model.steals
+                       if s.injected == injected and window.holds(s.step)])
+             for _, _, injected in some]
     drawn.paints += [paint for paint, _, _ in some]
     drawn.keys += [(first + i, words) for i, (_, words, _) in enumerate(some)]
     drawn.below.append(strips.Rate(
-        tuple(first + i for i in range(len(some))),
-        tuple(np.array([a.step for a in each]) for _, _, each in some),
-        tuple(np.array([a.tick for a in each]) for _, _, each in some),
+        tuple(first + i for i in range(len(some))), tuple(steps),
+        tuple(np.array([model.tick(step) - zero for step in each.tolist()]) for each in steps),
         ("steals", "a column")))
+    return sum(map(len, steps))
 
 
-def crowded_out(layer: arrows.Arrows) -> list[tuple[Paint, str, list[Arrow]]]:
-    """What is too much for signs, which it loses: paint, words, and when it was."""
+def crowded_out(layer: arrows.Arrows) -> list[tuple[Paint, str, bool]]:
+    """What is too much for signs, which it loses: paint, words, and whether injected."""
     found = []
     if len(layer.steals) > arrows.STEALS_MAX:
-        found.append((STOLEN, "stolen from a worker", layer.steals))
+        found.append((STOLEN, "stolen from a worker", False))
         layer.steals = []
     if len(layer.taken) > arrows.STEALS_MAX:
-        found.append((TAKEN, "taken from the injection queue", layer.taken))
+        found.append((TAKEN, "taken from the injection queue", True))
         layer.taken = []
     return found
 
 
-def add_arrows(drawn: Scheduling, base: int) -> None:
+def add_arrows(model: Model, window: Window, drawn: Scheduling, base: int) -> None:
     layer, told = drawn.layer, []
     all_steals = len(layer.steals)
     if counted := crowded_out(layer):
-        add_rate(drawn, base, counted)
-        number = sum(len(some) for _, _, some in counted)
+        number = add_rate(model, window, drawn, base, counted)
         told.append(f"{count(number, 'steal')} are too many for arrows: the lowest strip counts "
                     "them.")
     if all_steals + len(layer.wakes) > arrows.ALL_MAX and layer.wakes:
@@ -147,7 +158,7 @@ def add_arrows(drawn: Scheduling, base: int) -> None:
     if told:
         drawn.notes.append(" ".join([*told, "A window has fewer (--steps A:B)."]))
     drawn.keys += [(sign, words) for sign, words, some in (
-        (arrows.STEAL, "steal: from the victim to the thief", layer.steals),
+        (arrows.STEAL, "steal: from victim to thief; 3× is three fibers", layer.steals),
         (arrows.TAKEN, "takes an injected fiber", layer.taken),
         (arrows.WAKE, "wakes a sleeping worker", layer.wakes)) if some]
 
@@ -167,7 +178,7 @@ def scheduling(model: Model, window: Window, workers: list[int], base: int) -> S
     rows = {worker: row for row, worker in enumerate(workers)}
     drawn = Scheduling(arrows.worker_arrows(model, window, rows))
     add_ready(model, window, drawn, base)
-    add_arrows(drawn, base)
+    add_arrows(model, window, drawn, base)
     drawn.said += pairs(model, window)
     return drawn
 

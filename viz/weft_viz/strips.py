@@ -99,10 +99,12 @@ class Counted:
         frame(sheet, axes, scale, place, self.height, full, half)
         bottom = place[0] + self.height
         lanes.stack(axes, columns, columns.heights(self.height, full), bottom, painter.paints)
-        if band and self.levels.crowded(number):
+        crowded = self.levels is None or self.levels.crowded(number)
+        if band and crowded:
             self.lines(axes, columns, band, bottom, full)
         name(sheet, self.words, place[1] + self.height / 2 - 4)
-        painter.shares.add(scale.words(columns.unit))
+        if crowded:
+            painter.shares.add(scale.words(columns.unit))
 
     def lines(self, axes: Any, columns: bars.Columns, band: tuple[Any, Any], bottom: float,
               full: int) -> None:

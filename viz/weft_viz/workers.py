@@ -117,8 +117,7 @@ def times(model: Model, runs: list[Run], sleeps: list[Sleep]) -> Iterator[Times]
         if run.fiber < IDLE_FIBERS or not model.sleeps:
             yield run.fiber, run.start, run.end, run.start_tick, run.end_tick
             continue
-        first = max(0, bisect_left(starts, run.start) - 1)
-        within = sleeps[first:bisect_left(starts, run.end + 1)]
+        within = sleeps[bisect_left(starts, run.start):bisect_left(starts, run.end + 1)]
         yield from rests(within, run.start, run.end, run.start_tick, run.end_tick, AWAKE, PLACES,
                          SLEEPS)
 

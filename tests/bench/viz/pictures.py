@@ -15,7 +15,8 @@ import sys
 from pathlib import Path
 
 NEEDS = {"switches": "neato", "states": "dot", "rendezvous": "", "stacks": "matplotlib",
-         "workers": "matplotlib", "fibers": "matplotlib", "all": "matplotlib"}
+         "workers": "matplotlib", "fibers": "matplotlib", "latency": "matplotlib",
+         "all": "matplotlib"}
 GOAL, GOAL_MANY = 5.0, 20.0  # seconds; of a million events
 MANY = 1_000_000
 EVENTS_MOST = int(os.environ.get("EVENTS_MOST", MANY))
