@@ -23,7 +23,7 @@ LIBRARY_SOURCES := $(wildcard src/*/*.c src/*/*.S) trace/trace.c
 TOOL_SOURCES    := $(filter-out trace/trace.c trace/main.c,$(wildcard trace/*.c))
 objects          = $(patsubst %,$(BUILD)/obj/%.o,$(1))
 
-.PHONY: all help test criterion test-programs asan tsan valgrind bench check book-record \
+.PHONY: all help test criterion test-programs asan tsan valgrind explore bench check book-record \
         book-sync golden fuzz fuzzers fuzz-replays install uninstall clean compiler
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -42,6 +42,7 @@ help:
 	@echo 'make tsan                under TSan, twice (build/tsan/, build/tsan-no-sync/)'
 	@echo 'make valgrind            under valgrind (build/valgrind/)'
 	@echo 'make fuzz                invent traces, texts and rules, and see no tool stumble'
+	@echo 'make explore             try all interleavings of the scheduler; a table, and seeded bugs'
 	@echo 'make bench               measure, beside peers and limits ($(BUILD)/bench/);'
 	@echo '                         BENCH="context fiber" measures those only'
 	@echo 'make check               layers, atomics, formatting, prose and other house rules'
@@ -174,6 +175,11 @@ fuzz-replays: $(FUZZERS:%=$(BUILD)/replay-%)
 fuzz:
 	@sh chapters/tools/need.sh compiler clang
 	@sh tests/fuzz/fuzz.sh run
+
+# ---- all interleavings ----
+
+explore:
+	@CC='$(CC)' sh tests/explore/explore.sh run
 
 # ---- measuring ----
 

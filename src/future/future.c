@@ -128,11 +128,11 @@ static void fiber_entry(void *argument)
 		scheduler_worker(self->io); /* perhaps not the first one */
 	if (scheduler_traces(worker))
 		record_finish(worker, self);
-	struct fiber *awaiter, *due = scheduler_take_due(worker);
-	if (!due && self->future && (awaiter = take_awaiter(worker, self)))
+	struct fiber *awaiter = self->future ? take_awaiter(worker, self) : NULL;
+	if (awaiter) /* not a matter of turns: what it does next is */
 		scheduler_leave(worker, awaiter, after_finish_direct, awaiter);
 	else
-		scheduler_leave(worker, due ? due : scheduler_take_own(worker),
+		scheduler_leave(worker, scheduler_take(worker),
 				self->future ? after_finish : after_finish_alone, NULL);
 }
 

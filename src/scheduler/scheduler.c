@@ -81,7 +81,8 @@ void scheduler_enqueue_elsewhere(struct worker *worker, struct fiber *fiber)
 
 bool scheduler_claim(struct worker *worker, struct fiber *fiber, uint32_t id)
 {
-	if (!fresh_claim(&worker->fresh, fiber))
+	if (worker->alone ? !fresh_claim_alone(&worker->fresh, fiber)
+			  : !fresh_claim(&worker->fresh, fiber))
 		return false;
 	/* It may be another life in the same slot: the one that was meant has ended just now,
 	 * elsewhere, and has not told so yet. There is room: it was taken from there. */

@@ -10,8 +10,9 @@
  *
  * Nobody waits without a bound. Each BUDGET-th switch of a worker is fair: it looks into the
  * poller and the injection queue, and takes the fiber that has been ready for longest; after each
- * OLDEST_TURN-th of them the next switch takes the oldest child. A switch that needs no queue, to a
- * child that is awaited or to an awaiter, counts too, and waits for the one whose turn it is.
+ * OLDEST_TURN-th of them the next switch takes the oldest child. A switch to a child that is
+ * awaited, which needs no queue, counts too. One that ends and goes straight to its awaiter does
+ * not: the awaiter will leave in its turn, or end, and no chain of awaiters is endless.
  *
  * States of a worker, and who makes each transition:
  *
@@ -92,7 +93,7 @@ struct worker_string {
 struct worker {
 	struct weft *io; /* set once */
 	uint32_t index;  /* set once */
-	bool wakes;      /* set once: there are others that it could wake */
+	bool alone;      /* set once: there is no other worker, and never will be */
 	/* Touched by the thread that is this worker only. */
 	uint32_t budget;       /* switches until the fair one */
 	uint32_t fair_turns;   /* fair switches until the oldest child's turn */
@@ -207,7 +208,7 @@ void scheduler_inject(struct weft *io, struct fiber *fiber);
 /* What that worker has shown in its queue, somebody may take. */
 static inline void scheduler_published(struct worker *worker)
 {
-	if (worker->wakes)
+	if (!worker->alone)
 		idle_publish(&worker->io->idle, IDLE_WORK);
 }
 
@@ -282,7 +283,8 @@ static inline struct fiber *scheduler_take_first(struct worker *worker)
 	if (__builtin_expect(load_relaxed(&worker->pinned) != NULL, 0) &&
 	    (fiber = scheduler_take_pinned(worker)))
 		return fiber;
-	fiber = ready_pop(&worker->ready);
+	fiber = worker->alone ? ready_pop_alone(&worker->ready)
+			      : ready_pop(&worker->ready);
 	if (fiber)
 		fiber_prefetch(ready_peek(&worker->ready));
 	return fiber;
@@ -291,7 +293,8 @@ static inline struct fiber *scheduler_take_first(struct worker *worker)
 /* The newest child, or what has been ready for longest; or NULL. */
 static inline struct fiber *scheduler_take_own(struct worker *worker)
 {
-	struct fiber *fiber = fresh_pop(&worker->fresh);
+	struct fiber *fiber = worker->alone ? fresh_pop_alone(&worker->fresh)
+					    : fresh_pop(&worker->fresh);
 	return fiber ? fiber : scheduler_take_first(worker);
 }
 

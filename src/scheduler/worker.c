@@ -16,7 +16,7 @@ int worker_init(struct worker *worker, struct weft *io, uint32_t index)
 {
 	worker->io = io;
 	worker->index = index;
-	worker->wakes = io->workers > 1;
+	worker->alone = io->workers == 1;
 	worker->budget = BUDGET;
 	worker->fair_turns = OLDEST_TURN;
 	worker->random = index << 16;
