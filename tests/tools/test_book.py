@@ -366,7 +366,7 @@ class Numbers(BookCase):
     def test_values_of_each_kind(self) -> None:
         for name, text in (("facts.switches", "21"), ("costs.switch.ratio_to_limit", "6.1"),
                            ("demo.rounds", "7"), ("demo.hits", "3"), ("date", "2026-01-02"),
-                           ("switch.instructions", "3")):
+                           ("switch.instructions", "3"), ("constant.DEPTH", "3")):
             self.add_to_chapter(f"So <!-- value: {name} -->?<!-- /value --> it is.")
             self.assertEqual(self.run_book("sync")[0], 0)
             self.assertIn(f"{name} -->{text}<!--", self.read(CHAPTER))
