@@ -6,7 +6,7 @@
 
 #define WORKERS 2
 #define FIBERS  64
-#define YIELDS  20000 /* of each */
+#define YIELDS  200000 /* of each */
 
 static void pass(struct weft *io, const void *context, void *result)
 {
