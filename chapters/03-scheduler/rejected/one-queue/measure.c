@@ -1,10 +1,10 @@
-/* Two workers; each has fibers enough that yield. Prints the nanoseconds that a worker takes for
+/* A few workers, each with fibers enough that yield. Prints the nanoseconds that a worker takes for
  * a yield. */
 #include <stdio.h>
 
 #include "weft.h"
 
-#define WORKERS 2
+#define WORKERS 4
 #define FIBERS  64
 #define YIELDS  200000 /* of each */
 
