@@ -48,7 +48,8 @@ help:
 	@echo '                         BENCH="context fiber" measures those only'
 	@echo 'make check               layers, atomics, formatting, prose and other house rules'
 	@echo 'make golden              rewrite the golden traces of the tests'
-	@echo 'make book-record         run demos and benches for the book (chapters/*/recorded/)'
+	@echo 'make book-record         run demos and benches for the book (chapters/*/recorded/);'
+	@echo '                         CHAPTER=N: of that chapter only'
 	@echo 'make book-sync           rewrite listings, numbers and figures from them'
 	@echo 'make install             the library, header, tool and gdb commands to PREFIX ($(PREFIX))'
 	@echo 'make uninstall           remove them'
@@ -201,11 +202,14 @@ check: all
 	@sh chapters/tools/need.sh --optional python clang-format
 	@sh tests/check/all.sh
 
+# Of all chapters, or of CHAPTER=N.
+RECORDED := $(if $(CHAPTER),$(filter $(CHAPTER)-%,$(CHAPTERS)),$(CHAPTERS))
+
 book-record: all $(BUILD)/run $(NUMBERS:%=$(BUILD)/chapter-%/demo)
 	@sh chapters/tools/need.sh graphviz matplotlib
 	@$(MAKE) --no-print-directory bench \
-		BENCH='$(foreach c,$(CHAPTERS),$(lastword $(subst -, ,$(c))))'
-	@sh chapters/tools/record.sh
+		BENCH='$(foreach c,$(RECORDED),$(lastword $(subst -, ,$(c))))'
+	@sh chapters/tools/record.sh $(CHAPTER)
 
 book-sync: all
 	@sh chapters/tools/need.sh graphviz matplotlib

@@ -1,7 +1,7 @@
 #!/bin/sh
 # run.sh: runs all tests, a line for each part, and closes with "N passed, N failed".
 #
-# The parts: the chapters' broken variants and exercises, Criterion by module, the scripts beside
+# The parts: the chapters' broken variants, exercises and rejected designs, Criterion by module, the scripts beside
 # the tests, the fuzzing corpus, Python tests of viz and of the tools. A part that exits 77 lacks
 # a tool and is skipped; with CI=true that is a failure. JOBS of them (as many as there are
 # processors) run at a time, the longest first. The output of each is in $BUILD/test-logs/.
@@ -114,6 +114,8 @@ if [ "${CRITERION_ONLY:-0}" = 0 ]; then
 		part "chapter-$number-broken" sh chapters/tools/broken.sh selftest "$number" \
 			"${BROKEN_TIMES:-3}"
 		part "chapter-$number-exercises" sh chapters/tools/exercise.sh selftest "$number"
+		[ ! -d "$chapter/rejected" ] ||
+			part "chapter-$number-rejected" sh chapters/tools/rejected.sh selftest "$number"
 	done
 	for script in tests/*/*.sh; do
 		case $script in

@@ -567,8 +567,8 @@ const struct invariant check_invariants[] = {
 	{.number = 21,
 	 .name = "sleep in turn",
 	 .sentence =
-		 "a worker that sleeps does nothing until it goes on, and it goes on "
-		 "for a wake or for what it found itself",
+		 "a worker that sleeps does nothing until it goes on, for a wake or "
+		 "for what it found itself, and none that runs a fiber wakes itself",
 	 .on = {[TRACE_WORKER_SLEEP] = twenty_one_sleep,
 		[TRACE_WORKER_WAKE] = twenty_one_wake,
 		[TRACE_WORKER_AWAKE] = twenty_one_awake,

@@ -8,8 +8,8 @@
  *   up ------ WORKER_SLEEP --> asleep -- WORKER_WAKE --> woken -- WORKER_AWAKE --> up
  *                              asleep -- WORKER_AWAKE, by itself --> up
  *
- * Invariant 21 is about one sleeper: its records come in turn, and nothing is awake without
- * a reason. Invariant 14 is about the fibers: at the end of the trace, none is ready while
+ * Invariant 21 is about one sleeper: its records come in turn, nothing is awake without
+ * a reason, and who runs a fiber needs no wake. Invariant 14 is about the fibers: at the end of the trace, none is ready while
  * each worker that may run it sleeps and no wake is on its way. They are two, since a reader
  * who looks for a lost wake-up should not have it hidden behind a sleeper that counts wrong,
  * and since each has its own remedy.
@@ -156,9 +156,16 @@ void twenty_one_sleep(struct checker *checker, const struct sight *sight)
 		     (unsigned)sight->step->worker);
 }
 
+/* Whoever runs a fiber is up. What a foreign thread did, the worker that it woke records, with no
+ * fiber. */
 void twenty_one_wake(struct checker *checker, const struct sight *sight)
 {
+	uint32_t worker = owner_of(sight);
 	twenty_one_object(checker, sight);
+	if (worker == sight->step->worker && sight->record->fiber != 0)
+		FAIL(checker, &sight->now, &sight->worker->since, NULL,
+		     "worker %u wakes itself, while it runs %s", (unsigned)worker,
+		     mention(sight->record->fiber).text);
 }
 
 /* A window may have the AWAKE without the sleep. */

@@ -12,6 +12,7 @@
 #                   signal SEGV     how the demo ends: a signal, "exit 3" or "timeout"
 #   why           one sentence for people
 #   knobs         perhaps: the demo's environment, a NAME=value on each line
+#   seconds       perhaps: when the watchdog ends a demo that hangs, if not after 10
 # The copy, its trace, what is said of it, and a graph of what the checker found, slice.dot and
 # slice.svg, stay in build/chapter-N/broken-NAME/.
 set -eu
@@ -37,7 +38,7 @@ unknown_variant() {
 	exit 2
 }
 
-# select_variant NAME: sets $variant, $expected, $knobs and $out.
+# select_variant NAME: sets $variant, $expected, $knobs, $seconds and $out.
 select_variant() {
 	list_variants | grep -qxF -e "$1" || unknown_variant "$1"
 	variant=$folder/broken/$1
@@ -45,6 +46,7 @@ select_variant() {
 	expected=$(first_line "$variant/expect")
 	[ -n "$expected" ] || fail 2 "$variant/expect promises nothing."
 	read_knobs
+	read_seconds
 }
 
 # Sets $knobs to words for env(1). They win over the caller's environment.
@@ -59,6 +61,15 @@ read_knobs() {
 		*) fail 2 "$variant/knobs: \"$line\" is no NAME=value." ;;
 		esac
 	done <"$variant/knobs"
+}
+
+read_seconds() {
+	seconds=
+	[ -e "$variant/seconds" ] || return 0
+	seconds=$(first_line "$variant/seconds")
+	case $seconds in
+	'' | *[!0-9]*) fail 2 "$variant/seconds: a whole number of seconds is wanted." ;;
+	esac
 }
 
 # Makes the patched copy and compiles it. Prints why it cannot.

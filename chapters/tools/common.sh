@@ -64,11 +64,12 @@ apply_patch() {
 }
 
 # run_program PROGRAM ARGUMENT...: runs it traced, under the watchdog, in the folder $out;
-# leaves trace.weft, output.txt and errors.txt there, and its verdict in $verdict.
+# leaves trace.weft, output.txt and errors.txt there, and its verdict in $verdict. $seconds, if
+# set, is when the watchdog bites.
 run_program() {
 	rm -f "$out/trace.weft" "$out/output.txt" "$out/errors.txt"
-	verdict=$(WEFT_TRACE=$out/trace.weft "$BUILD/run" -o "$out/output.txt" "$@" \
-		2>"$out/errors.txt") || {
+	verdict=$(WEFT_TRACE=$out/trace.weft "$BUILD/run" ${seconds:+-t "$seconds"} \
+		-o "$out/output.txt" "$@" 2>"$out/errors.txt") || {
 		cat "$out/errors.txt" >&2
 		fail 2 "$1 cannot be run."
 	}

@@ -1,6 +1,8 @@
 #!/bin/sh
-# record.sh: makes chapters/*/recorded/ anew, of every chapter that has a demo. bookkit's
-# recording.py lists the files. Only the predicates in `facts`, written by hand, stay.
+# record.sh [N...]: makes chapters/*/recorded/ anew, of every chapter that has a demo, or of those
+# with these numbers. bookkit's recording.py lists the files. Only the predicates in `facts`, written
+# by hand, stay. A chapter's own record.sh, if there is one, is given the folder of the run and
+# that of the new recordings, and adds to them.
 #
 # Everything runs with default knobs, in 72 columns of UTF-8 without colour, into a pipe, so
 # that two recordings differ where the runs did and nowhere else.
@@ -95,6 +97,7 @@ record_chapter() {
 		[ ! -d "$variant" ] || record_variant "$variant"
 	done
 	record_costs
+	[ ! -e "$folder/record.sh" ] || plain sh "$folder/record.sh" "$out" "$new"
 	replace
 	sh chapters/tools/python.sh chapters/tools/book.py derive "$number"
 	echo "recorded $folder"
@@ -106,5 +109,7 @@ for demo in chapters/[0-9][0-9]-*/demo.c; do
 	number=${folder#chapters/}
 	number=${number%%-*}
 	number=${number#0}
-	record_chapter
+	case " ${*:-$number} " in
+	*" $number "*) record_chapter ;;
+	esac
 done

@@ -366,7 +366,7 @@ class Numbers(BookCase):
     def test_values_of_each_kind(self) -> None:
         for name, text in (("facts.switches", "21"), ("costs.switch.ratio_to_limit", "6.1"),
                            ("demo.rounds", "7"), ("demo.hits", "3"), ("date", "2026-01-02"),
-                           ("switch.instructions", "3")):
+                           ("switch.instructions", "3"), ("constant.DEPTH", "3")):
             self.add_to_chapter(f"So <!-- value: {name} -->?<!-- /value --> it is.")
             self.assertEqual(self.run_book("sync")[0], 0)
             self.assertIn(f"{name} -->{text}<!--", self.read(CHAPTER))
@@ -456,6 +456,25 @@ class Recordings(BookCase):
     def test_a_crashed_trace_is_trimmed(self) -> None:
         self.assertEqual(trim(make_trace(room=1000)), make_trace())
         self.assertEqual(trim(make_trace()), make_trace())
+
+    def test_a_trace_is_trimmed_in_the_middle(self) -> None:
+        """Two segments: the first has room left, and an odd number of records, so that the
+        second, which starts at a multiple of 64, does not follow at once."""
+        first, second = 4096, 4096 + 64 + 32 * 10
+        data = bytearray(make_trace(room=8)) + bytes(64 + 32 * 10)
+        struct.pack_into("<I", data, 20, 2)
+        struct.pack_into("<Q", data, 520, second)
+        struct.pack_into("<QQQ", data, first + 8, 3, 0, 10)
+        struct.pack_into("<QQQ", data, second + 8, 1, 0, 10)
+        data[second + 64] = 77
+        trimmed = trim(bytes(data))
+        moved = first + 64 + 32 * 4
+        self.assertEqual(struct.unpack_from("<QQ", trimmed, 512), (first, moved))
+        self.assertEqual(struct.unpack_from("<QQQ", trimmed, first + 8), (3, 0, 3))
+        self.assertEqual(struct.unpack_from("<QQQ", trimmed, moved + 8), (1, 0, 1))
+        self.assertEqual(trimmed[moved + 64], 77)
+        self.assertEqual(len(trimmed), moved + 64 + 32)
+        self.assertEqual(trim(trimmed), trimmed)
 
     def test_a_missing_recording(self) -> None:
         self.add_to_chapter("<!-- recorded: gone.txt -->\n<!-- /recorded -->")

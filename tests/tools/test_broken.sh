@@ -66,6 +66,29 @@ echo 'MOOD' >chapters/01-first/broken/number/knobs
 expect 'a knob without a value' 2 'knobs: "MOOD" is no NAME=value' sh $script 1 number
 rm chapters/01-first/broken/number/knobs
 
+# A variant that hangs names its watchdog.
+mkdir chapters/01-first/broken/hangs
+cat >chapters/01-first/broken/hangs/change.patch <<END
+--- a/src/base/number.c
++++ b/src/base/number.c
+@@ -1,6 +1,8 @@
+ #include "base/number.h"
++#include <unistd.h>
+ 
+ int number(void)
+ {
++	sleep(100);
+ 	return 7;
+ }
+END
+echo timeout >chapters/01-first/broken/hangs/expect
+echo 'It sleeps.' >chapters/01-first/broken/hangs/why
+echo 1 >chapters/01-first/broken/hangs/seconds
+expect 'a watchdog of its own' 0 'caught as promised: timeout' sh $script 1 hangs
+echo soon >chapters/01-first/broken/hangs/seconds
+expect 'a watchdog that is no number' 2 'seconds: a whole number of seconds' sh $script 1 hangs
+rm -r chapters/01-first/broken/hangs
+
 expect 'an unknown name' 2 'has no variant "nosuch"' sh $script 1 nosuch
 said 'the names, with their sentences' 'crash: The demo aborts.'
 expect 'a name that is a path' 2 'has no variant' sh $script 1 ../broken/crash

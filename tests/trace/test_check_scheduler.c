@@ -465,6 +465,19 @@ Test(check_scheduler, a_sleeper_of_another_worker_breaks_21)
 		      21, "there is no worker 500 to wake\n");
 }
 
+/* What a foreign thread did is recorded by the worker that it woke. */
+Test(check_scheduler, waking_oneself_breaks_21)
+{
+	expect_broken(START PING "0 WORKER_WAKE why=\"something is ready\" waker=1 "
+				 "target=0 sleeper=7 "
+				 "sleeper_sequence=1\n" PONG STEAL RUN AFTER,
+		      21, "worker 0 wakes itself, while it runs main\n");
+	expect_good(START SLEEP("1") PING
+		    "1 WORKER_WAKE why=\"something is ready\" target=1 sleeper=8 "
+		    "sleeper_sequence=2\n" AWAKE("3") PONG STEAL RUN AFTER,
+		    "all hold (");
+}
+
 Test(check_scheduler, what_only_a_running_fiber_does_breaks_1_elsewhere)
 {
 	expect_broken(START

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable
 
-from . import (bench, fibers, latency, model, page, plot, reader, rendezvous, stacks, states,
-               switches, window, workers)
+from . import (bench, fibers, latency, model, page, plot, reader, rendezvous, sleepers, stacks,
+               states, switches, window, workers)
 
 USAGE, UNREADABLE, MISSING, UNWRITABLE = 2, 3, 4, 5
 PICTURES = {
@@ -23,6 +23,7 @@ PICTURES = {
     "workers": "What did the cores do?",
     "fibers": "Why did this take long?",
     "latency": "How long did a ready fiber wait for a worker?",
+    "sleepers": "Which states did the workers go through?",
 }
 
 
@@ -124,6 +125,13 @@ def draw_states(built: model.Model, shown: window.Window, asked: Asked) -> bytes
     return states.draw(graph, text)
 
 
+def draw_sleepers(built: model.Model, shown: window.Window, asked: Asked) -> bytes:
+    """Also writes the dot text."""
+    text, graph = sleepers.sleepers(built, shown)
+    write(asked.out.with_suffix(".dot"), text.encode())
+    return states.draw(graph, text)
+
+
 def draw(name: str, built: model.Model, shown: window.Window, asked: Asked) -> bytes:
     pictures: dict[str, Callable[[], bytes]] = {
         "switches": lambda: draw_switches(built, shown, asked),
@@ -133,6 +141,7 @@ def draw(name: str, built: model.Model, shown: window.Window, asked: Asked) -> b
         "workers": lambda: workers.workers(built, shown),
         "fibers": lambda: fibers.fibers(built, shown),
         "latency": lambda: latency.latency(built, shown),
+        "sleepers": lambda: draw_sleepers(built, shown, asked),
     }
     picture = pictures[name]()
     write(asked.out, picture)
@@ -143,6 +152,8 @@ def left_out(name: str, built: model.Model) -> str | None:
     """Why `all` does not make this picture: "" when there is nothing to say; None when it
     does."""
     if name == "rendezvous" and not built.awaits or name == "latency" and not built.readies:
+        return ""
+    if name == "sleepers" and not built.sleeps:
         return ""
     return None
 

@@ -46,10 +46,32 @@ OTHERS: dict[Pair, tuple[str, str]] = {
 }
 
 
+@dataclass(frozen=True)
+class Plan:
+    """The states that something may be in, and the transitions that its design has."""
+
+    picture: str  # its name
+    question: str
+    columns: tuple[str, ...]  # the states, from left to right
+    design: dict[Pair, tuple[str, str]]
+    others: dict[Pair, tuple[str, str]]  # allowed, and not shown unless they happened
+    straight: tuple[Pair, ...]
+    colors: dict[str, str]
+    left_out: str  # what the picture says of it
+
+
+FIBERS = Plan("states", "Which states did the fibers go through?", COLUMNS, DESIGN, OTHERS,
+              ((NEW, READY), (RUNNING, FINISHED)),
+              {state: svg.FAINT if state == FINISHED else paints.STATES[state].color
+               for state in COLUMNS},
+              "The workers' own idle contexts are left out.")
+
+
 @dataclass
 class Graph:
     model: Model
     window: Window
+    plan: Plan
     edges: dict[Pair, Counter[str]] = field(default_factory=dict)  # how often, by event
     inside: dict[str, list[str]] = field(default_factory=dict)  # what a state's box says
 
@@ -64,7 +86,7 @@ class Graph:
 
     def allows(self, pair: Pair, event: str) -> bool:
         """Whether the design has this transition, by this event."""
-        usual = {**DESIGN, **OTHERS}.get(pair, ("", ""))[0].split(",")[0]
+        usual = {**self.plan.design, **self.plan.others}.get(pair, ("", ""))[0].split(",")[0]
         return usual != "" and event.split(",")[0] in (usual, "WORKER_START")
 
     def sound(self, pair: Pair) -> bool:
@@ -72,10 +94,17 @@ class Graph:
 
     def lines(self, pair: Pair) -> list[str]:
         """The label: a line an event, then what it means."""
-        event, meaning = {**DESIGN, **OTHERS}.get(pair, ("", "not in the design"))
+        known = {**self.plan.design, **self.plan.others}
+        event, meaning = known.get(pair, ("", "not in the design"))
         events = sorted(self.edges[pair].items()) or [(event, 0)]
         return [*(f"{times:,} × {name}" for name, times in events),
                 *balanced(meaning)]
+
+    def place(self, pair: Pair) -> tuple[int, int]:
+        return self.plan.columns.index(pair[0]), self.plan.columns.index(pair[1])
+
+    def backwards(self, pair: Pair) -> bool:
+        return self.place(pair)[0] > self.place(pair)[1]
 
 
 def balanced(words: str) -> list[str]:
@@ -89,7 +118,7 @@ def balanced(words: str) -> list[str]:
 
 def observe(model: Model, window: Window) -> Graph:
     """The transitions in the window. A fiber that is recycled stays finished."""
-    graph = Graph(model, window, {pair: Counter() for pair in DESIGN})
+    graph = Graph(model, window, FIBERS, {pair: Counter() for pair in DESIGN})
     entered: Counter[str] = Counter()
     stays: Counter[str] = Counter()  # how many fibers are in each state at the end
     changes: Counter[tuple[str, str, str]] = Counter()  # from, to, by which event
@@ -138,6 +167,7 @@ def quote(text: str) -> str:
 
 def dot(graph: Graph) -> str:
     title = "; ".join([card(graph).title, *graph.window.note(graph.model)])
+    columns = graph.plan.columns
     return "".join([
         f"// {title}\n// dot -Tsvg draws it.\n",
         "digraph states {\n"
@@ -145,19 +175,11 @@ def dot(graph: Graph) -> str:
         f"  node [shape=box style=rounded fixedsize=true width={inches(graph.node_width)} "
         f"height={inches(NODE_HEIGHT)} fontsize={NAME_SIZE}];\n"
         f"  edge [fontsize={LABEL_SIZE} arrowsize=0.8];\n"
-        f"  {{ rank=min; {COLUMNS[0]}; }}\n  {{ rank=max; {COLUMNS[-1]}; }}\n",
-        *(node(graph, state) for state in COLUMNS),
-        *(edge(graph, pair) for pair in sorted(graph.edges, key=place)),
+        f"  {{ rank=min; {columns[0]}; }}\n  {{ rank=max; {columns[-1]}; }}\n",
+        *(node(graph, state) for state in columns),
+        *(edge(graph, pair) for pair in sorted(graph.edges, key=graph.place)),
         "}\n",
     ])
-
-
-def place(pair: Pair) -> tuple[int, int]:
-    return COLUMNS.index(pair[0]), COLUMNS.index(pair[1])
-
-
-def backwards(pair: Pair) -> bool:
-    return place(pair)[0] > place(pair)[1]
 
 
 def node(graph: Graph, state: str) -> str:
@@ -166,12 +188,12 @@ def node(graph: Graph, state: str) -> str:
 
 def edge(graph: Graph, pair: Pair) -> str:
     """Written from left to right whichever way it goes, so that dot keeps the columns."""
-    (left, right), back = (pair[::-1], " dir=back") if backwards(pair) else (pair, "")
+    (left, right), back = (pair[::-1], " dir=back") if graph.backwards(pair) else (pair, "")
     lines = graph.lines(pair)
     width, height = box_of(lines)
     label = (f'<<TABLE BORDER="0" CELLPADDING="0" FIXEDSIZE="TRUE" WIDTH="{width:g}" '
              f'HEIGHT="{height:g}"><TR><TD>{"<BR/>".join(map(quote, lines))}</TD></TR></TABLE>>')
-    straight = " weight=8" if pair in ((NEW, READY), (RUNNING, FINISHED)) else ""
+    straight = " weight=8" if pair in graph.plan.straight else ""
     return f'  {left} -> {right} [id="{"-".join(pair)}" label={label}{back}{straight}];\n'
 
 
@@ -229,12 +251,12 @@ def draw_node(on: Canvas, graph: Graph, answer: dict) -> None:
     state = answer["name"]
     x, y = on.at(*points(answer["pos"])[0])
     seen = bool(graph.inside[state]) or any(graph.total(p) for p in graph.edges if state in p)
-    color = svg.FAINT if state == FINISHED else paints.STATES[state].color
+    color = graph.plan.colors[state]
     width = graph.node_width
     svg.element(on.root, "rect", x=f"{x - width / 2:g}", y=f"{y - NODE_HEIGHT / 2:g}",
                 width=width, height=NODE_HEIGHT, rx=9, fill=color if seen else "none",
                 stroke=color, stroke_width=1.5)
-    ink = svg.ON_COLOR if seen and state != FINISHED else svg.INK
+    ink = svg.ON_COLOR if seen and color not in (svg.FAINT, svg.LANE) else svg.INK
     lines = graph.inside[state]
     top = y + 5 - LINE / 2 * len(lines)
     on.text(x, top, state, NAME_SIZE, ink, "bold")
@@ -252,7 +274,7 @@ def draw_edge(on: Canvas, graph: Graph, answer: dict) -> None:
     words = " ".join(f"{x:.2f},{y:.2f}" for x, y in flat[1:])
     svg.element(on.root, "path", d=f"M{flat[0][0]:.2f},{flat[0][1]:.2f} C{words}", fill="none",
                 stroke=color, stroke_width=thickness(times), **dash)
-    end = flat[0] if backwards(pair) else flat[-1]
+    end = flat[0] if graph.backwards(pair) else flat[-1]
     head(on, end, on.at(*tip), color)
     x, y = on.at(*points(answer["lp"])[0])
     lines = graph.lines(pair)
@@ -288,26 +310,33 @@ def head(on: Canvas, end: tuple[float, float], tip: tuple[float, float], color: 
 
 
 def card(graph: Graph) -> svg.Card:
-    model, window = graph.model, graph.window
+    model, window, plan = graph.model, graph.window, graph.plan
     odd = any(not graph.sound(pair) for pair in graph.edges)
     notes = ["An arrow is a change from one state to the next: how often it happened, the event "
              "that recorded it, and what it means. Thin and grey: the design allows it, and it "
-             "did not happen. The workers' own idle contexts are left out.",
+             f"did not happen. {plan.left_out}",
              *(["Dashed and red: the design does not allow it; see the check."] if odd else []),
              *window.note(model), *model.warnings()]
-    names = [f.label for f in model.people()]
-    shown = names if len(names) <= 20 else [*names[:20], "and others"]
-    parts = [f"{count(len(names), 'fiber')}: {', '.join(shown)}."]
+    parts = [who(graph)]
     parts += [f"{state}: {', '.join(lines)}." for state, lines in graph.inside.items() if lines]
     parts += [f"{pair[0]} to {pair[1]}: {'; '.join(graph.lines(pair))}."
-              for pair in sorted(graph.edges, key=place)]
-    return svg.Card("states", "Which states did the fibers go through?",
+              for pair in sorted(graph.edges, key=graph.place)]
+    return svg.Card(plan.picture, plan.question,
                     " ".join([*parts, *window.note(model)]), notes)
 
 
-def boxes(answer: dict) -> list[dict]:
+def who(graph: Graph) -> str:
+    """Whose states these are."""
+    if graph.plan is not FIBERS:
+        return f"{count(len(graph.model.workers), 'worker')}."
+    names = [f.label for f in graph.model.people()]
+    shown = names if len(names) <= 20 else [*names[:20], "and others"]
+    return f"{count(len(names), 'fiber')}: {', '.join(shown)}."
+
+
+def boxes(answer: dict, columns: tuple[str, ...] = COLUMNS) -> list[dict]:
     """The states, in dot's answer; its groups are objects too."""
-    return [each for each in answer["objects"] if each["name"] in COLUMNS]
+    return [each for each in answer["objects"] if each["name"] in columns]
 
 
 def draw(graph: Graph, text: str) -> bytes:
@@ -316,7 +345,7 @@ def draw(graph: Graph, text: str) -> bytes:
     edges = sorted(answer.get("edges", []), key=lambda e: e["_gvid"])
     for each in edges:
         draw_edge(on, graph, each)
-    for each in boxes(answer):
+    for each in boxes(answer, graph.plan.columns):
         draw_node(on, graph, each)
     return svg.card(card(graph), ET.tostring(on.root), on.width, on.height)
 

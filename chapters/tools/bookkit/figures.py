@@ -23,8 +23,9 @@ from bookkit.chapters import chapter_of
 from bookkit.markdown import IMAGE, Page, Region
 from bookkit.problem import Report, Wrong
 
-KINDS = ("switches", "stacks", "workers", "fibers", "states", "rendezvous")
-GRAPHVIZ = ("switches", "states")
+KINDS = ("switches", "stacks", "workers", "fibers", "latency", "states", "rendezvous",
+         "sleepers")
+GRAPHVIZ = ("switches", "states", "sleepers")
 VERSIONS = "versions.txt"
 
 

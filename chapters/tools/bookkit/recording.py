@@ -12,8 +12,8 @@
     xxd-record.txt      one record of trace.weft as xxd shows it, and as weft-trace does
     NAME.txt            what the chapter's other program NAME.c printed, and how it ended
     broken-NAME.txt     what `make chapter-N BROKEN=NAME` printed
-    broken-NAME.weft    the trace that the variant left, if it left one, trimmed: a run that
-                        crashed had no time to give its unused space back
+    broken-NAME.weft    the trace that the variant left, if it left one, trimmed, as trace.weft
+                        is: a worker's unused space is given back in the last segment only
     facts               by hand: predicates for weft-trace rules, one a line
 """
 
@@ -30,6 +30,7 @@ from bookkit.problem import Wrong
 MAGIC = b"\x89WFT\r\n\x1a\n"
 SEGMENT_OFFSETS = 512
 SEGMENT_HEADER_SIZE = 64
+SEGMENT_ALIGNMENT = 64
 SEGMENT_HEAD = 8
 SEGMENT_CAPACITY = 24
 RECORD_SIZE = 32
@@ -147,12 +148,20 @@ class Recording:
 
 
 def trim(data: bytes) -> bytes:
-    """The trace without the unused records of its last segment, as trace_close leaves it."""
+    """The trace without the records that its segments had room for and that were not written:
+    each segment moved up to the one before it. What a ring that went round holds stays."""
     (segments,) = struct.unpack_from("<I", data, 20)
-    (start,) = struct.unpack_from("<Q", data, SEGMENT_OFFSETS + 8 * (segments - 1))
-    (head,) = struct.unpack_from("<Q", data, start + SEGMENT_HEAD)
-    trimmed = bytearray(data[: start + SEGMENT_HEADER_SIZE + head * RECORD_SIZE])
-    struct.pack_into("<Q", trimmed, start + SEGMENT_CAPACITY, head)
+    offsets = struct.unpack_from(f"<{segments}Q", data, SEGMENT_OFFSETS)
+    trimmed = bytearray(data[: min(offsets)])
+    for index, start in sorted(enumerate(offsets), key=lambda pair: pair[1]):
+        trimmed += bytes(-len(trimmed) % SEGMENT_ALIGNMENT)
+        (head,) = struct.unpack_from("<Q", data, start + SEGMENT_HEAD)
+        (capacity,) = struct.unpack_from("<Q", data, start + SEGMENT_CAPACITY)
+        kept = min(head, capacity)
+        at = len(trimmed)
+        trimmed += data[start : start + SEGMENT_HEADER_SIZE + kept * RECORD_SIZE]
+        struct.pack_into("<Q", trimmed, at + SEGMENT_CAPACITY, kept)
+        struct.pack_into("<Q", trimmed, SEGMENT_OFFSETS + 8 * index, at)
     return bytes(trimmed)
 
 

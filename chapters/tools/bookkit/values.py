@@ -5,6 +5,7 @@
 recorded/values.tsv, and then among those that come straight from the sources:
 
     demo.NAME              the number that demo.c defines as the macro NAME
+    constant.NAME          the number that a file of src/ defines as the macro NAME
     switch.instructions    instructions of context_swap from its label to its jump
 
 NAME.kib is NAME in KiB, for a NAME that is a multiple of 1,024.
@@ -54,10 +55,13 @@ class Values:
             return str(self._switch_instructions())
         kind, _, macro = name.partition(".")
         if kind == "demo" and macro:
-            return self._demo_macro(f"chapters/{chapter}/demo.c", macro.upper())
+            return self._macro(f"chapters/{chapter}/demo.c", macro.upper())
+        if kind == "constant":
+            values = (self._macro(path, macro) for path in self.tree.under("src"))
+            return next((value for value in values if value), None)
         return None
 
-    def _demo_macro(self, path: str, macro: str) -> str | None:
+    def _macro(self, path: str, macro: str) -> str | None:
         if not (self.tree.root / path).is_file():
             return None
         source = self.tree.source(path)
