@@ -775,7 +775,6 @@ Test(fair, the_main_fiber_woken_from_elsewhere_among_those_that_yield)
 
 Test(fair, the_main_fiber_woken_from_elsewhere_among_those_that_fork)
 {
-	SKIP_ON_TSAN("it crashes itself now and then, in TraceSwitchPartImpl");
 	assert_main_has_its_turn(fork_until_end);
 }
 
