@@ -338,6 +338,7 @@ static void record_submit(struct trace_segment *segment, struct fiber *fiber)
 {
 	TRACE(segment, READY, .arg = PLACE_INJECTED, .fiber = fiber_id(fiber),
 	      .fiber_sequence = fiber_count_record(fiber));
+	(void)segment, (void)fiber;
 }
 
 int weft_submit(struct weft_foreign *foreign, weft_function *function,

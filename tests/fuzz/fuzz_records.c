@@ -21,16 +21,18 @@
 #define STEP         8
 #define RECORDS_MOST 96
 #define KNOWN_TYPES  20
-#define IDS          20 /* fibers 0 to 15, then workers' own contexts */
+#define NEWER_TYPES  200 /* bytes from here on */
+#define IDS          20  /* fibers 0 to 15, then workers' own contexts */
 #define OBJECTS      4
 
 /* Two events of objects, behind those of the tools' own schema. */
-#define LOCK   17
-#define UNLOCK 18
+#define LOCK   240
+#define UNLOCK 241
 static const char more_events[] =
-	"event\t17\tLOCK\tsync\t\towner:fiber\t\tlock:object\tuse:object_sequence\tgot "
+	"event\t240\tLOCK\tsync\t\towner:fiber\t\tlock:object\tuse:object_"
+	"sequence\tgot "
 	"it\n"
-	"event\t18\tUNLOCK\tsync\t\towner:fiber\tnext:fiber\tlock:object\t"
+	"event\t241\tUNLOCK\tsync\t\towner:fiber\tnext:fiber\tlock:object\t"
 	"use:object_sequence\tgave it\n";
 
 /* The second byte of the input. */
@@ -73,6 +75,22 @@ static uint32_t id_of(uint8_t number)
 	return number < 16 ? number : TRACE_IDLE_FIBERS + number - 16;
 }
 
+/* What a byte of the input stands for: mostly an event that the tools know. The order is that
+ * in which they came to know them, so that old inputs stay what they were. */
+static uint8_t type_of(uint8_t byte)
+{
+	uint8_t type = byte % KNOWN_TYPES;
+	if (byte >= NEWER_TYPES)
+		return byte < NEWER_TYPES + 24 ? TRACE_STEAL + byte % 6 : byte;
+	return type == 17 ? LOCK : type == 18 ? UNLOCK : type;
+}
+
+static bool is_of_object(uint8_t type)
+{
+	return type == LOCK || type == UNLOCK || type == TRACE_WORKER_SLEEP ||
+	       type == TRACE_WORKER_WAKE || type == TRACE_WORKER_AWAKE;
+}
+
 static bool has_text_below(uint8_t type)
 {
 	return type == TRACE_NAME || type == TRACE_MARK || type == TRACE_SPAN_BEGIN ||
@@ -87,7 +105,7 @@ static uint64_t value_of(const uint8_t *step, uint8_t type)
 		high %= sizeof strings;
 	if (has_text_below(type))
 		low %= sizeof strings;
-	if (type == LOCK || type == UNLOCK)
+	if (is_of_object(type))
 		high %= OBJECTS;
 	return (uint64_t)high << 32 | low;
 }
@@ -105,7 +123,7 @@ static void number(struct trace_record *record, uint8_t fiber, uint8_t peer,
 	uint64_t high = record->value & ~UINT64_C(0xFFFFFFFF);
 	if (record->type == TRACE_SWITCH && record->peer && peer != fiber)
 		record->value = high | ++plan.last[peer];
-	if (record->type == LOCK || record->type == UNLOCK)
+	if (is_of_object(record->type))
 		record->value = high | ++plan.last_use[high >> 32];
 }
 
@@ -117,7 +135,7 @@ static void add_record(const uint8_t *step)
 	plan.tick += step[7];
 	*record = (struct trace_record){
 		.tick = step[1] & 0x40 ? plan.tick - 4u * step[7] : plan.tick,
-		.type = step[0] < 200 ? step[0] % KNOWN_TYPES : step[0],
+		.type = type_of(step[0]),
 		.arg = step[1] & 7,
 		.site = step[1] >> 7,
 		.fiber = id_of(fiber),
