@@ -23,8 +23,8 @@ LIBRARY_SOURCES := $(wildcard src/*/*.c src/*/*.S) trace/trace.c
 TOOL_SOURCES    := $(filter-out trace/trace.c trace/main.c,$(wildcard trace/*.c))
 objects          = $(patsubst %,$(BUILD)/obj/%.o,$(1))
 
-.PHONY: all help test criterion test-programs asan tsan valgrind explore bench check book-record \
-        book-sync golden fuzz fuzzers fuzz-replays install uninstall clean compiler
+.PHONY: all help test criterion test-programs asan tsan valgrind explore stress bench check \
+        book-record book-sync golden fuzz fuzzers fuzz-replays install uninstall clean compiler
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -41,6 +41,7 @@ help:
 	@echo 'make asan                the tests and the stress under ASan and UBSan (build/asan/)'
 	@echo 'make tsan                under TSan, twice (build/tsan/, build/tsan-no-sync/)'
 	@echo 'make valgrind            under valgrind (build/valgrind/)'
+	@echo 'make stress              10^8 switches and 10^7 migrations, of random trees and of crowds'
 	@echo 'make fuzz                invent traces, texts and rules, and see no tool stumble'
 	@echo 'make explore             try all interleavings of the scheduler; a table, and seeded bugs'
 	@echo 'make bench               measure, beside peers and limits ($(BUILD)/bench/);'
@@ -69,7 +70,7 @@ $(BUILD)/obj/%.S.o: %.S | compiler
 	$(CC) $(CFLAGS_ALL) -MMD -MP -c $< -o $@
 
 SANITIZE_LIBRARY ?= $(SANITIZE)
-$(call objects,$(LIBRARY_SOURCES)): INSTRUMENT = $(SANITIZE_LIBRARY)
+$(call objects,$(LIBRARY_SOURCES) tests/scheduler/test_fair.c): INSTRUMENT = $(SANITIZE_LIBRARY)
 
 $(BUILD)/libweft.a: $(call objects,$(LIBRARY_SOURCES))
 	@rm -f $@
@@ -123,11 +124,14 @@ criterion: $(MODULES:%=$(BUILD)/tests/%)
 CRITERION_HELP := $(if $(findstring thread,$(SANITIZE)),tests/criterion_tsan.c) \
         $(if $(EMULATED),tests/platforms/execve_in_qemu.c)
 
+# Functions that a module's tests have a version of their own of.
+WRAPS_scheduler := pthread_create
+
 define module
 $(BUILD)/tests/$(1): $(call objects,$(wildcard tests/$(1)/test_*.c tests/$(1)/*.S) $(CRITERION_HELP) \
         $(if $(filter trace,$(1)),$(TOOL_SOURCES))) $(BUILD)/libweft.a
 	@mkdir -p $$(@D)
-	$(CC) $$(CFLAGS_ALL) $$^ -lcriterion $(LIBRARIES) -lm -o $$@
+	$(CC) $$(CFLAGS_ALL) $$^ $(WRAPS_$(1):%=-Wl,--wrap=%) -lcriterion $(LIBRARIES) -lm -o $$@
 endef
 $(foreach m,$(MODULES),$(eval $(call module,$(m))))
 
@@ -144,6 +148,9 @@ asan tsan:
 valgrind:
 	@sh chapters/tools/need.sh --optional compiler criterion valgrind
 	@CC='$(CC)' MAKE='$(MAKE)' sh tests/instrumented.sh $@
+
+stress: $(BUILD)/stress/stress
+	@PROGRAM='$<' sh tests/stress/stress.sh all
 
 CC_CHOSEN := $(if $(filter command environment,$(firstword $(origin CC))),$(CC))
 

@@ -18,6 +18,7 @@
  *   the arguments, and all before the call  annotate_rearm            annotate_arrive
  *   the result, and all before the end      release_end in future.c   acquire_end
  *   all that any fiber did                  release_end               weft_deinit
+ *   all that an idle fiber did              scheduler_idle            weft_deinit
  *   the slot of a life that is over         annotate_leave_for_good   fiber_copy_arguments,
  *                                                                     fiber_free_arguments
  *

@@ -106,11 +106,13 @@ static struct fiber *carve(struct slab_pool *pool)
 struct fiber *slab_take_shared(struct slab_pool *pool)
 {
 	lock_take(&pool->lock);
-	struct fiber *fiber = pool->cold;
-	if (fiber)
-		pool->cold = fiber->next;
-	else
+	struct fiber *fiber = pool->shared;
+	if (fiber) {
+		pool->shared = fiber->next;
+		pool->shared_count--;
+	} else {
 		fiber = carve(pool);
+	}
 	lock_give(&pool->lock);
 	return fiber;
 }
@@ -133,10 +135,15 @@ static void cool(const struct slab_pool *pool, struct fiber *fiber)
 
 void slab_give_shared(struct slab_pool *pool, struct fiber *fiber)
 {
-	cool(pool, fiber);
 	lock_take(&pool->lock);
-	fiber->next = pool->cold;
-	pool->cold = fiber;
+	bool cools = pool->shared_count >= SLAB_SHARED_WARM;
+	lock_give(&pool->lock);
+	if (cools) /* a system call: not under the lock */
+		cool(pool, fiber);
+	lock_take(&pool->lock);
+	fiber->next = pool->shared;
+	pool->shared = fiber;
+	pool->shared_count++;
 	lock_give(&pool->lock);
 }
 

@@ -3,13 +3,14 @@
  * Concepts. A slab is one reservation of address space, cut into slots. Slots are carved from
  * the newest slab one by one, and guarded as they are; nothing else is touched, so a slot costs
  * address space until it is used. A slot that is given back is warm (its pages are kept, in a
- * list of the worker, without a lock) until the worker has enough of those, then cold: its pages
- * below the header's go back to the system, and it waits in the list that all share.
+ * list of the worker, without a lock) until the worker has enough of those; then it waits in the
+ * list that all share, where a few stay warm, and the others are cold: their pages below the
+ * header's go back to the system.
  *
  * States of a slot, and who makes each transition:
  *
  *   (address space) -- carve --> free, taken -- slab_give --> warm -- slab_take --> taken
- *                                             \- slab_give --> cold -- slab_take --> taken
+ *                                             \- slab_give --> shared -- slab_take --> taken
  *
  * Guards. MADV_GUARD_INSTALL makes a guard without a mapping of its own (Linux 6.13). Page
  * protection splits a mapping in three, and a process may have vm.max_map_count of them: with
@@ -22,8 +23,9 @@
 #include "base/lock.h"
 #include "fiber/fiber.h"
 
-#define SLAB_SLOTS 1024 /* slots of one slab; 64 MiB of address space by default */
-#define SLABS_MAX  4096 /* slabs of one runtime: four million fibers */
+#define SLAB_SLOTS       1024 /* slots of one slab; 64 MiB of address space by default */
+#define SLABS_MAX        4096 /* slabs of one runtime: four million fibers */
+#define SLAB_SHARED_WARM 256  /* slots that stay warm in the list that all share */
 
 /* Headers lie at so many offsets from the ends of their slots, in steps of so many bytes: a
  * cache holds few lines of one offset modulo the page size. Together half a page of 4 KiB, so
@@ -35,7 +37,8 @@ struct slab_pool {
 	size_t slot_size, page; /* set once */
 	enum weft_guard guard;  /* under the lock: falls back once, to protection */
 	struct tiny_lock lock;  /* for the fields below */
-	struct fiber *cold;     /* linked by next */
+	struct fiber *shared;   /* linked by next */
+	uint32_t shared_count;  /* of those */
 	uint32_t carved;        /* slots of the newest slab */
 	const char *shortage;   /* why a slot could not be had */
 	/* Slabs are added and never change: read without the lock, by the overflow handler. */
@@ -63,7 +66,7 @@ void slab_destroy(struct slab_pool *pool);
 /* Why a fiber could not be had, when it was not for want of a slot. */
 void slab_set_shortage(struct slab_pool *pool, const char *shortage);
 
-/* The slow halves of slab_take and slab_give: through the list that all share. */
+/* The slow halves of slab_take and slab_give: through the list that all share. Any thread. */
 struct fiber *slab_take_shared(struct slab_pool *pool);
 void slab_give_shared(struct slab_pool *pool, struct fiber *fiber);
 

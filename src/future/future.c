@@ -60,7 +60,7 @@ SCHEDULER_RECORDS static void record_recycle(struct worker *worker, struct fiber
 	(void)worker, (void)from, (void)direct;
 }
 
-/* The slot is free for the next life; the end is not yet told. */
+/* A life is over; the end is not yet told, and the slot not yet given back. */
 static inline void end_life(struct worker *worker, struct fiber *fiber,
 			    struct fiber *direct)
 {
@@ -68,6 +68,30 @@ static inline void end_life(struct worker *worker, struct fiber *fiber,
 		record_recycle(worker, fiber, direct);
 	fiber_end(fiber);
 	store_relaxed(&worker->ended, load_relaxed(&worker->ended) + 1); /* a counter */
+}
+
+/* What weft_run and its fiber share. */
+struct foreign_run {
+	weft_function *function;
+	const void *context;
+	void *result;
+	pthread_mutex_t mutex; /* for `done` */
+	pthread_cond_t ends;
+	bool done;
+};
+
+/* The run, which is on the stack of the thread that waits, may be gone after the unlock. */
+static void tell_foreign(struct foreign_run *run)
+{
+	pthread_mutex_lock(&run->mutex);
+	run->done = true;
+	pthread_cond_signal(&run->ends);
+	pthread_mutex_unlock(&run->mutex);
+}
+
+/* The slot is the next child's of this worker. */
+static inline void give_slot(struct worker *worker, struct fiber *fiber)
+{
 	slab_give(&worker->io->slabs, &worker->warm, fiber);
 }
 
@@ -77,16 +101,21 @@ static void after_finish(struct worker *worker, struct fiber *from, void *arg)
 	struct rendezvous *meeting = meeting_of(from->future);
 	(void)arg;
 	end_life(worker, from, NULL);
+	give_slot(worker, from);
 	struct fiber *awaiter = rendezvous_finish(meeting);
 	if (awaiter)
 		scheduler_make_ready(worker, awaiter);
 }
 
-/* As after_finish, of a fiber that nobody awaits. */
+/* As after_finish, of a fiber that a foreign thread submitted: nobody awaits it, and its slot goes
+ * back to where foreign threads take theirs. */
 static void after_finish_alone(struct worker *worker, struct fiber *from, void *arg)
 {
-	(void)arg;
+	struct foreign_run *run = arg;
 	end_life(worker, from, NULL);
+	slab_give_shared(&worker->io->slabs, from);
+	if (run)
+		tell_foreign(run);
 }
 
 /* As after_finish, on the stack of the awaiter, which was switched to. */
@@ -94,20 +123,38 @@ static void after_finish_direct(struct worker *worker, struct fiber *from, void 
 {
 	struct rendezvous *meeting = meeting_of(from->future);
 	end_life(worker, from, arg);
+	give_slot(worker, from);
 	weft_assert(rendezvous_peek(meeting) == arg);
 	rendezvous_tell(meeting);
 }
 
-/* The awaiter that this worker may go on with straight away, made ready for it, or NULL. */
-static struct fiber *take_awaiter(struct worker *worker, struct fiber *self)
+/* The awaiter that this worker may go on with straight away, or NULL. */
+static struct fiber *awaiter_of(const struct worker *worker, struct fiber *self)
 {
-	struct fiber *awaiter = rendezvous_peek(meeting_of(self->future));
-	if (!awaiter || (awaiter->pinned && worker->index != 0))
+	if (!self->future)
 		return NULL;
+	struct fiber *awaiter = rendezvous_peek(meeting_of(self->future));
+	return awaiter && (!awaiter->pinned || worker->index == 0) ? awaiter : NULL;
+}
+
+static void make_ready_direct(struct worker *worker, struct fiber *awaiter)
+{
 	fiber_become(awaiter, FIBER_READY);
 	if (scheduler_traces(worker))
 		scheduler_record_ready(worker, awaiter, PLACE_DIRECT);
-	return awaiter;
+}
+
+static void run_for_foreign(struct weft *io, const void *context, void *result);
+
+/* For `next`; whoever awaits `self` is told after, if anybody does. */
+static void leave_untold(struct worker *worker, struct fiber *next, struct fiber *self)
+{
+	if (self->future)
+		scheduler_leave(worker, next, after_finish, NULL);
+	else
+		scheduler_leave(worker, next, after_finish_alone,
+				self->function == run_for_foreign ? self->result
+								  : NULL);
 }
 
 SCHEDULER_RECORDS static void record_finish(struct worker *worker, struct fiber *self)
@@ -126,14 +173,21 @@ static void fiber_entry(void *argument)
 	release_end(self);
 	struct worker *worker =
 		scheduler_worker(self->io); /* perhaps not the first one */
+	/* Whom these wake is recorded before the end. */
+	struct fiber *awaiter = awaiter_of(worker, self);
+	struct fiber *next = awaiter;
+	if (awaiter)
+		scheduler_spend(worker);
+	else
+		next = scheduler_take(worker);
 	if (scheduler_traces(worker))
 		record_finish(worker, self);
-	struct fiber *awaiter = self->future ? take_awaiter(worker, self) : NULL;
-	if (awaiter) /* not a matter of turns: what it does next is */
+	if (awaiter) {
+		make_ready_direct(worker, awaiter);
 		scheduler_leave(worker, awaiter, after_finish_direct, awaiter);
-	else
-		scheduler_leave(worker, scheduler_take(worker),
-				self->future ? after_finish : after_finish_alone, NULL);
+	} else {
+		leave_untold(worker, next, self);
+	}
 }
 
 /* ---- the beginning ---- */
@@ -316,25 +370,11 @@ int weft_submit(struct weft_foreign *foreign, weft_function *function,
 	return 0;
 }
 
-/* What weft_run and its fiber share; the thread that waits has it on its stack. */
-struct foreign_run {
-	weft_function *function;
-	const void *context;
-	void *result;
-	pthread_mutex_t mutex; /* for `done` */
-	pthread_cond_t ends;
-	bool done;
-};
-
-static void run_for_foreign(struct weft *io, const void *context, void *argument)
+static void run_for_foreign(struct weft *io, const void *context, void *result)
 {
-	struct foreign_run *run = argument;
+	const struct foreign_run *run = result;
 	(void)context;
 	run->function(io, run->context, run->result);
-	pthread_mutex_lock(&run->mutex);
-	run->done = true;
-	pthread_cond_signal(&run->ends);
-	pthread_mutex_unlock(&run->mutex);
 }
 
 int weft_run(struct weft_foreign *foreign, weft_function *function, const void *context,

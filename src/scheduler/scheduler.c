@@ -123,11 +123,16 @@ SCHEDULER_RECORDS static void record_lengths(struct worker *worker)
 static void gather(struct worker *worker)
 {
 	scheduler_poll(worker);
-	struct fiber *fiber = scheduler_take_injected(worker, INJECTED_AT_ONCE);
-	if (fiber)
-		scheduler_enqueue(worker, fiber);
+	scheduler_bring_injected(worker, INJECTED_AT_ONCE);
 	if (scheduler_traces(worker))
 		record_lengths(worker);
+}
+
+/* A chain of awaiters goes on while the fair switch is overdue. */
+void scheduler_overspend(struct worker *worker)
+{
+	if (worker->budget % BUDGET == 0)
+		gather(worker);
 }
 
 /* The fair switch: the first of those that are ready. When it is the oldest child's turn the
@@ -219,6 +224,7 @@ void scheduler_idle(struct worker *worker, bool searches)
 	while ((next = find(worker, searches))) {
 		searches = false;
 		worker->leave.to = next;
+		annotate_release(worker->io); /* what it did comes before the end */
 		context_switch(&worker->idle->context, &next->context, after_idle,
 			       worker);
 	}

@@ -11,8 +11,9 @@
  * Nobody waits without a bound. Each BUDGET-th switch of a worker is fair: it looks into the
  * poller and the injection queue, and takes the fiber that has been ready for longest; after each
  * OLDEST_TURN-th of them the next switch takes the oldest child. A switch to a child that is
- * awaited, which needs no queue, counts too. One that ends and goes straight to its awaiter does
- * not: the awaiter will leave in its turn, or end, and no chain of awaiters is endless.
+ * awaited, which needs no queue, counts and waits its turn too. One from a fiber that ends straight
+ * to its awaiter counts, and looks into the poller when that is due, but does not give way: the
+ * awaiter will leave in its turn, or end, and no chain of awaiters is endless.
  *
  * States of a worker, and who makes each transition:
  *
@@ -70,8 +71,11 @@
 #define OLDEST_TURN 64
 #endif
 
-/* Fibers that a fair switch takes out of the injection queue. */
+/* Fibers that are taken out of the injection queue together, at most. */
 #define INJECTED_AT_ONCE 16
+
+/* Segments of a trace that wait for the next foreign thread, at most. */
+#define FOREIGN_SPARE 16
 
 struct worker;
 
@@ -95,7 +99,7 @@ struct worker {
 	uint32_t index;  /* set once */
 	bool alone;      /* set once: there is no other worker, and never will be */
 	/* Touched by the thread that is this worker only. */
-	uint32_t budget;       /* switches until the fair one */
+	int32_t budget;        /* switches until the fair one; below: it is overdue */
 	uint32_t fair_turns;   /* fair switches until the oldest child's turn */
 	bool oldest_is_due;    /* at the next switch */
 	uint32_t ids_left;     /* numbers from next_id on that are this worker's */
@@ -151,7 +155,10 @@ struct weft {
 
 	/* Foreign threads: how many handles are open, and what they have created. */
 	_Atomic uint32_t foreign;
-	_Atomic uint64_t submitted; /* relaxed: a count */
+	_Atomic uint64_t submitted;    /* relaxed: a count */
+	struct tiny_lock foreign_lock; /* for the two below */
+	uint32_t spare_count;
+	struct trace_segment *spare[FOREIGN_SPARE]; /* of those that have left */
 
 	char left[512]; /* what weft_deinit found alive; written by the main fiber */
 };
@@ -261,6 +268,7 @@ static inline void scheduler_make_fresh(struct worker *worker, struct fiber *fib
 /* ---- out of a queue ---- */
 
 struct fiber *scheduler_take_fairly(struct worker *worker);
+void scheduler_overspend(struct worker *worker);
 struct fiber *scheduler_take_pinned(struct worker *worker);
 
 /* To be asked before each switch, first: the fiber whose turn it is by the fair rule, or NULL. */
@@ -269,6 +277,13 @@ static inline struct fiber *scheduler_take_due(struct worker *worker)
 	if (__builtin_expect(--worker->budget > 0, 1))
 		return NULL;
 	return scheduler_take_fairly(worker);
+}
+
+/* Instead, before a switch to an awaiter: it counts, and lets what others brought in. */
+static inline void scheduler_spend(struct worker *worker)
+{
+	if (__builtin_expect(--worker->budget <= 0, 0))
+		scheduler_overspend(worker);
 }
 
 /* Takes a child of that life, when it is this worker's newest or oldest. The caller then owns it,
@@ -379,9 +394,8 @@ uint64_t scheduler_next_deadline(struct weft *io);
 /* How many fibers are ready in its own queues. */
 uint32_t scheduler_queue_length(struct worker *worker);
 
-/* Takes up to `most` out of the injection queue: returns one, which is to run, and puts the
- * others into the worker's ready queue. */
-struct fiber *scheduler_take_injected(struct worker *worker, uint32_t most);
+/* Puts up to `most` out of the injection queue into the worker's ready queue. */
+void scheduler_bring_injected(struct worker *worker, uint32_t most);
 
 void scheduler_more_ids(struct worker *worker);
 

@@ -85,13 +85,12 @@ static struct fiber *take_one_injected(struct worker *worker)
 	return fiber;
 }
 
-struct fiber *scheduler_take_injected(struct worker *worker, uint32_t most)
+void scheduler_bring_injected(struct worker *worker, uint32_t most)
 {
-	struct fiber *first = take_one_injected(worker), *next;
-	while (first && --most > 0 && ready_has_room(&worker->ready) &&
-	       (next = take_one_injected(worker)))
-		scheduler_enqueue(worker, next);
-	return first;
+	struct fiber *fiber;
+	while (most-- > 0 && ready_has_room(&worker->ready) &&
+	       (fiber = take_one_injected(worker)))
+		scheduler_enqueue(worker, fiber);
 }
 
 /* ---- stealing ---- */
@@ -165,8 +164,8 @@ SCHEDULER_RECORDS static void record_miss(struct worker *worker, uint32_t looks)
 static struct fiber *look(struct worker *worker)
 {
 	struct fiber *fiber = scheduler_take(worker);
-	if (!fiber)
-		fiber = scheduler_take_injected(worker, INJECTED_AT_ONCE);
+	if (!fiber && (fiber = take_one_injected(worker)))
+		scheduler_bring_injected(worker, INJECTED_AT_ONCE - 1);
 	return fiber ? fiber : steal(worker);
 }
 

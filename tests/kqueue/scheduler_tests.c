@@ -1,12 +1,14 @@
 /* scheduler_tests.c: a runtime's beginning and end, who may call it, and who runs when. */
 #include <errno.h> /* for the names of the constants */
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/system.h"
+#include "scheduler/scheduler.h"
 #include "tests/kqueue/harness.h"
 #include "weft.h"
 
@@ -48,7 +50,7 @@ static void begins_and_ends_again_and_again(void)
 static void options_out_of_range(void)
 {
 	const struct weft_options wrong[] = {
-		{.workers = 65},          {.workers = UINT32_MAX},
+		{.workers = 57},          {.workers = UINT32_MAX},
 		{.stack_size = 1},        {.stack_size = 4 * system_page_size() - 1},
 		{.stack_size = SIZE_MAX}, {.guard = (enum weft_guard)3},
 	};
@@ -190,7 +192,7 @@ static void yields_are_fair(void)
 	check_equal(weft_deinit(io), 0);
 }
 
-static _Atomic int yields, migrations, stop;
+static _Atomic int yields, migrations;
 
 static void count_yields(struct weft *io, const void *context, void *result)
 {
@@ -224,30 +226,183 @@ static void every_yield_returns(void)
 	}
 }
 
-static void wander(struct weft *io, const void *context, void *result)
+static _Atomic int begun, ended;
+
+static void cross(struct weft *io, const void *context, void *result)
 {
 	(void)context, (void)result;
-	while (!atomic_load(&stop)) {
-		uint64_t thread = system_thread_id();
-		weft_yield(io);
-		atomic_fetch_add(&migrations, system_thread_id() != thread);
-	}
+	uint64_t thread = system_thread_id();
+	atomic_fetch_add(&begun, 1);
+	weft_yield(io);
+	atomic_fetch_add(&migrations, system_thread_id() != thread);
+	atomic_fetch_add(&ended, 1);
 }
 
-/* How soon is the machine's business; the watchdog's, if never. */
+/* Those that have begun here and yielded go on elsewhere, when the main fiber keeps its worker to
+ * itself. How many begin here is the machine's business; the watchdog's, if none ever does. */
 static void fibers_migrate(void)
 {
 	enum { ENOUGH = 100 };
-	struct weft *io = begin(4);
-	struct weft_future futures[2 * FIBERS];
-	for (int i = 0; i < 2 * FIBERS; i++)
-		weft_async(io, &futures[i], wander, NULL, 0, NULL);
-	while (atomic_load(&migrations) < ENOUGH)
-		weft_yield(io);
-	atomic_store(&stop, 1);
-	for (int i = 0; i < 2 * FIBERS; i++)
-		weft_await(io, &futures[i]);
+	struct weft *io = begin(2);
+	struct weft_future futures[FIBERS];
+	while (atomic_load(&migrations) < ENOUGH) {
+		atomic_store(&begun, 0);
+		atomic_store(&ended, 0);
+		for (int i = 0; i < FIBERS; i++)
+			weft_async(io, &futures[i], cross, NULL, 0, NULL);
+		while (atomic_load(&begun) < FIBERS)
+			weft_yield(io);
+		while (atomic_load(&ended) < FIBERS)
+			(void)sched_yield();
+		for (int i = 0; i < FIBERS; i++)
+			weft_await(io, &futures[i]);
+	}
 	check_equal(weft_deinit(io), 0);
+}
+
+/* One that forks and joins needs no queue for it; the oldest child begins all the same. */
+static int oldest_has_begun;
+
+static void begin_at_last(struct weft *io, const void *context, void *result)
+{
+	(void)io, (void)context, (void)result;
+	oldest_has_begun = 1;
+}
+
+static void nobody_starves(void)
+{
+	struct weft *io = begin(1);
+	struct weft_future oldest;
+	int rounds = 0;
+	weft_async(io, &oldest, begin_at_last, NULL, 0, NULL);
+	for (; !oldest_has_begun && rounds < 100000; rounds++)
+		try_fiber(io);
+	check(oldest_has_begun);
+	weft_await(io, &oldest);
+	check_equal(weft_deinit(io), 0);
+}
+
+/* ---- foreign threads at work ---- */
+
+enum { THREADS = 4, CALLS = 500 };
+
+static _Atomic int calls;
+
+static void count_call(struct weft *io, const void *context, void *result)
+{
+	const int *number = context;
+	if (*number % 3 == 0)
+		weft_yield(io);
+	if (result)
+		*(int *)result = *number * *number;
+	atomic_fetch_add(&calls, 1);
+}
+
+static void *call_from_a_thread(void *io)
+{
+	struct weft_foreign foreign;
+	check_equal(weft_attach(io, &foreign), 0);
+	for (int i = 0; i < CALLS; i++) {
+		int answer = -1;
+		check_equal(weft_submit(&foreign, count_call, &i, sizeof i, NULL), 0);
+		check_equal(weft_run(&foreign, count_call, &i, &answer), 0);
+		check_equal(answer, i * i);
+	}
+	check_equal(weft_detach(&foreign), 0);
+	check_equal(weft_detach(&foreign), -EINVAL);
+	check_equal(weft_submit(&foreign, count_call, NULL, 0, NULL), -EINVAL);
+	return NULL;
+}
+
+/* What was submitted has said that it is done, and may not have ended yet. */
+static void end_at_last(struct weft *io)
+{
+	int error;
+	while ((error = weft_deinit(io)) == -EBUSY)
+		weft_yield(io);
+	check_equal(error, 0);
+}
+
+static void foreign_threads_submit_and_run(void)
+{
+	for (uint32_t workers = 1; workers <= 3; workers++) {
+		struct weft *io = begin(workers);
+		pthread_t threads[THREADS];
+		atomic_store(&calls, 0);
+		for (int i = 0; i < THREADS; i++)
+			check_equal(pthread_create(&threads[i], NULL,
+						   call_from_a_thread, io),
+				    0);
+		while (atomic_load(&calls) < 2 * THREADS * CALLS)
+			weft_yield(io);
+		for (int i = 0; i < THREADS; i++)
+			check_equal(pthread_join(threads[i], NULL), 0);
+		end_at_last(io);
+	}
+}
+
+static void a_foreign_thread_keeps_the_runtime(void)
+{
+	struct weft *io = begin(2);
+	struct weft_foreign foreign;
+	check_equal(weft_attach(NULL, &foreign), -EINVAL);
+	check_equal(weft_attach(io, &foreign), 0);
+	check_equal(weft_deinit(io), -EBUSY);
+	check(strstr(weft_left(io), "1 foreign thread is attached") != NULL);
+	check_equal(weft_run(&foreign, count_call, NULL, NULL), -EDEADLK);
+	try_fiber(io);
+	check_equal(weft_detach(&foreign), 0);
+	check_equal(weft_deinit(io), 0);
+}
+
+/* ---- a runtime that sleeps ---- */
+
+enum { SLEEPS = 200 };
+
+static _Atomic(struct fiber *) sleeper;
+
+static void after_sleep(struct worker *worker, struct fiber *from, void *arg)
+{
+	(void)worker, (void)arg;
+	atomic_store(&sleeper, from);
+}
+
+static void wake_main(struct weft *io, const void *context, void *result)
+{
+	(void)context, (void)result;
+	scheduler_make_ready(scheduler_worker(io), atomic_exchange(&sleeper, NULL));
+}
+
+static void *wake_many_times(void *argument)
+{
+	struct weft *io = argument;
+	struct weft_foreign foreign;
+	check_equal(weft_attach(io, &foreign), 0);
+	for (int i = 0; i < SLEEPS; i++) {
+		while (atomic_load(&io->idle.word) !=
+			       IDLE_ASLEEP(io->workers) - IDLE_ASLEEP(0) ||
+		       !atomic_load(&sleeper))
+			(void)sched_yield();
+		check_equal(weft_submit(&foreign, wake_main, NULL, 0, NULL), 0);
+	}
+	check_equal(weft_detach(&foreign), 0);
+	return NULL;
+}
+
+static void a_submit_wakes_those_that_sleep(void)
+{
+	for (uint32_t workers = 1; workers <= 3; workers++) {
+		struct weft *io = begin(workers);
+		pthread_t thread;
+		check_equal(pthread_create(&thread, NULL, wake_many_times, io), 0);
+		for (int i = 0; i < SLEEPS; i++) {
+			struct worker *worker = scheduler_worker(io);
+			scheduler_park(worker, scheduler_take(worker), after_sleep,
+				       NULL);
+		}
+		check_equal(pthread_join(thread, NULL), 0);
+		end_at_last(io);
+	}
 }
 
 /* ---- two at once ---- */
@@ -318,6 +473,13 @@ const struct test scheduler_tests[] = {
 	{"scheduler: yields are fair", yields_are_fair, 0},
 	{"scheduler: every yield returns", every_yield_returns, 0},
 	{"scheduler: fibers migrate", fibers_migrate, 0},
+	{"scheduler: nobody starves", nobody_starves, 0},
+	{"scheduler: foreign threads submit and run", foreign_threads_submit_and_run,
+	 0},
+	{"scheduler: a foreign thread keeps the runtime",
+	 a_foreign_thread_keeps_the_runtime, 0},
+	{"scheduler: a submit wakes those that sleep", a_submit_wakes_those_that_sleep,
+	 0},
 	{"scheduler: two runtimes in one process", two_runtimes_in_one_process, 0},
 	{"scheduler: a fiber of another runtime is foreign",
 	 a_fiber_of_another_runtime_is_foreign, SIGABRT},

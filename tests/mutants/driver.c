@@ -1,23 +1,36 @@
 /* driver.c: a small program that uses all of the runtime, for mutants.sh to run on mutants.
  *
- * It runs a few rounds of forks, awaits in both orders, yields, names, marks and spans, then
- * asks for the end too early, as a careless program would. WORKERS: 1 to 4; 1.
+ * It runs a few rounds of forks, awaits in both orders, yields, names, marks and spans. Then
+ * come stretches in which one thing matters: a fiber is ready while others fork all the time; a
+ * thread from outside submits; and, with a second worker, that one sleeps when there is
+ * something for it, and main is woken where it does not run. Last, it asks for the end too
+ * early, as a careless program would. WORKERS: 1 to 4; 1.
  * Exits 0 when all results are right. */
 #include <errno.h> /* for the names of the constants */
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "weft.h"
 
-enum { ROUNDS = 20, CHILDREN = 8, YIELDS = 5, WORK_NS = 5000 };
+enum { ROUNDS = 20, CHILDREN = 8, YIELDS = 5, JOBS = 8 };
 
-/* Long enough for another worker to wake and take a part. */
-static void work(struct weft *io)
+#define WORK_NS   UINT64_C(5000)      /* another worker wakes and takes a part */
+#define FORK_NS   UINT64_C(100000)    /* so that the trace has room for all */
+#define REST_NS   UINT64_C(20000000)  /* a worker with nothing to do falls asleep */
+#define LINTED_NS UINT64_C(150000000) /* longer than the lints allow */
+
+static void work_for(struct weft *io, uint64_t ns)
 {
-	uint64_t until = weft_now(io) + WORK_NS;
+	uint64_t until = weft_now(io) + ns;
 	while (weft_now(io) < until)
 		;
+}
+
+static void work(struct weft *io)
+{
+	work_for(io, WORK_NS);
 }
 
 static void child(struct weft *io, const void *context, void *result)
@@ -69,6 +82,94 @@ static int run_rounds(struct weft *io)
 	return 0;
 }
 
+/* ---- stretches ---- */
+
+static void nothing(struct weft *io, const void *context, void *result)
+{
+	(void)io, (void)context, (void)result;
+}
+
+static void yield_once(struct weft *io, const void *context, void *result)
+{
+	(void)context, (void)result;
+	weft_yield(io);
+}
+
+/* One child has yielded, and main forks and awaits all the time. */
+static void fork_on(struct weft *io)
+{
+	struct weft_future yielded, future;
+	weft_async(io, &yielded, yield_once, NULL, 0, NULL);
+	weft_yield(io);
+	uint64_t until = weft_now(io) + LINTED_NS;
+	while (weft_now(io) < until) {
+		weft_async(io, &future, nothing, NULL, 0, NULL);
+		weft_await(io, &future);
+		work_for(io, FORK_NS);
+	}
+	weft_await(io, &yielded);
+}
+
+static _Atomic int jobs_done;
+
+static void job(struct weft *io, const void *context, void *result)
+{
+	(void)io, (void)context, (void)result;
+	atomic_fetch_add(&jobs_done, 1);
+}
+
+static void *submit(void *io)
+{
+	struct weft_foreign foreign;
+	if (weft_attach(io, &foreign) < 0)
+		return NULL;
+	for (int i = 0; i < JOBS; i++)
+		(void)weft_submit(&foreign, job, NULL, 0, NULL);
+	(void)weft_detach(&foreign);
+	return NULL;
+}
+
+static void take_jobs(struct weft *io)
+{
+	pthread_t thread;
+	if (pthread_create(&thread, NULL, submit, io) != 0)
+		return;
+	while (atomic_load(&jobs_done) < JOBS)
+		weft_yield(io);
+	pthread_join(thread, NULL);
+}
+
+static void work_long(struct weft *io, const void *context, void *result)
+{
+	(void)context;
+	atomic_store((_Atomic int *)result, 1);
+	work_for(io, REST_NS);
+}
+
+/* Main works on, so that a child of its can run on another worker only; then it awaits that, and
+ * its own worker sleeps. */
+static void wait_for_another(struct weft *io)
+{
+	struct weft_future future;
+	_Atomic int begun = 0;
+	work_for(io, REST_NS); /* the other worker sleeps by now */
+	weft_async(io, &future, work_long, NULL, 0, &begun);
+	uint64_t until = weft_now(io) + LINTED_NS;
+	while (!atomic_load(&begun) && weft_now(io) < until)
+		;
+	weft_await(io, &future);
+}
+
+static void run_stretches(struct weft *io, uint32_t workers)
+{
+	fork_on(io);
+	take_jobs(io);
+	for (int i = 0; workers > 1 && i < YIELDS; i++)
+		wait_for_another(io);
+}
+
+/* ---- the end ---- */
+
 static _Atomic int may_end;
 
 static void wait_for_leave(struct weft *io, const void *context, void *result)
@@ -100,5 +201,8 @@ int main(void)
 	struct weft *io;
 	if (weft_init(&io, &options) < 0)
 		return 2;
-	return run_rounds(io) ? 1 : end_twice(io);
+	if (run_rounds(io))
+		return 1;
+	run_stretches(io, options.workers);
+	return end_twice(io);
 }

@@ -4,7 +4,8 @@
 #
 # A mutant is a folder tests/mutants/NAME/ with
 #   change.patch  a few lines, for patch -p1 in the repository's root
-#   expect        "invariant K workers W": which invariant, and how many workers it takes
+#   expect        "invariant K workers W": which invariant, and how many workers it takes;
+#                 or "lint K workers W", where it breaks nothing and is only slow
 # The driver on the runtime as it is must hold first, on as many workers. Copies, traces and
 # verdicts stay in $BUILD/mutants/NAME/. TIMES=20 runs each mutant 20 times.
 #
@@ -63,20 +64,28 @@ try_whole() {
 	fi
 }
 
-# A mutant, already built.
+# caught KIND K: whether the checker says what it should. A lint tells of one case at least.
+caught() {
+	case $1 in
+	invariant) [ "$checked" = 1 ] && grep -q "^invariant $2 is broken" "$out/check.txt" ;;
+	lint) grep -q "^lint $2 ([^)]*): [1-9]" "$out/check.txt" ;;
+	esac
+}
+
+# A mutant, already built: NAME KIND K WORKERS.
 try_mutant() {
-	time=0 caught=0
+	time=0 times_caught=0
 	while [ "$time" -lt "$TIMES" ]; do
 		time=$((time + 1))
-		run "$3"
-		if [ "$checked" = 1 ] && grep -q "^invariant $2 is broken" "$out/check.txt"; then
-			caught=$((caught + 1))
+		run "$4"
+		if caught "$2" "$3"; then
+			times_caught=$((times_caught + 1))
 		fi
 	done
-	if [ "$caught" = "$TIMES" ]; then
-		pass "$1: invariant $2"
+	if [ "$times_caught" = "$TIMES" ]; then
+		pass "$1: $2 $3"
 	else
-		miss "$1: invariant $2 caught it $caught times of $TIMES; the driver: $verdict"
+		miss "$1: $2 $3 caught it $times_caught times of $TIMES; the driver: $verdict"
 		tail -n 20 "$out/check.txt"
 	fi
 }
@@ -85,12 +94,21 @@ mutate() {
 	expected=$(first_line "tests/mutants/$1/expect") || expected=nothing
 	# shellcheck disable=SC2086 # four words
 	set -- "$1" $expected
-	if [ $# != 5 ] || [ "$2 $4" != 'invariant workers' ]; then
+	if [ $# != 5 ]; then
 		miss "$1: cannot read its expect: $expected"
-	elif ! build "$1"; then
+		return
+	fi
+	case "$2 $4" in
+	'invariant workers' | 'lint workers') ;;
+	*)
+		miss "$1: cannot read its expect: $expected"
+		return
+		;;
+	esac
+	if ! build "$1"; then
 		miss "$1: the patch does not apply, or does not compile: the code has changed since"
 	else
-		try_mutant "$1" "$3" "$5"
+		try_mutant "$1" "$2" "$3" "$5"
 	fi
 }
 

@@ -69,7 +69,7 @@ Test(runtime, options_out_of_range)
 {
 	size_t page = system_page_size();
 	const struct weft_options wrong[] = {
-		{.workers = 65},
+		{.workers = 57},
 		{.workers = UINT32_MAX},
 		{.stack_size = 1},
 		{.stack_size = 4 * page - 1},
@@ -89,6 +89,7 @@ Test(runtime, options_at_the_ends_of_their_ranges)
 {
 	size_t page = system_page_size();
 	const struct weft_options right[] = {
+		{.workers = 56},
 		{.stack_size = 4 * page},
 		{.stack_size = 4 * page + 1},
 		{.warm_stacks = 1},
@@ -386,6 +387,24 @@ enum { THREADS_ALLOWED = 3 };
 enum { THREADS_ALLOWED = 1 };
 #endif
 
+static void work_a_moment(struct weft *io, const void *context, void *result)
+{
+	uint64_t until = weft_now(io) + 1000000;
+	(void)context, (void)result;
+	while (weft_now(io) < until)
+		;
+}
+
+/* There is work for more workers than there are. */
+static void work_together(struct weft *io)
+{
+	struct weft_future futures[8];
+	for (int i = 0; i < 8; i++)
+		weft_async(io, &futures[i], work_a_moment, NULL, 0, NULL);
+	for (int i = 0; i < 8; i++)
+		weft_await(io, &futures[i]);
+}
+
 Test(shortage, fewer_threads_than_asked_for)
 {
 	SKIP_ON_VALGRIND("it maps memory of its own for each thread");
@@ -398,7 +417,7 @@ Test(shortage, fewer_threads_than_asked_for)
 	io = begin(4);
 	uint64_t patience = weft_now(io) + UINT64_C(10000000000);
 	while (threads() < before + THREADS_ALLOWED && weft_now(io) < patience)
-		assert_usable(io);
+		work_together(io);
 	for (int i = 0; i < 1000; i++)
 		assert_usable(io);
 	cr_assert_eq(threads(), before + THREADS_ALLOWED);

@@ -1,15 +1,19 @@
 #!/bin/sh
-# stress.sh: random trees of fibers on 1 to 4 workers, by seed, with floors for how much was
-# tried. Knobs: SEEDS ("1 2 3"), SWITCHES (for each run), MIGRATIONS (in all runs together).
+# stress.sh [all]: random trees of fibers on 1 to 4 workers, by seed, and crowds that cross from
+# one worker to another, with floors for how much was tried. Knobs: SEEDS ("1 2 3"), SWITCHES (of
+# each run's trees); MIGRATIONS and TOTAL (switches), in all runs together. all: 10^7 and 10^8.
 #
 # PROGRAM, if set, is the stress program already built, perhaps with a sanitizer; then a report
 # fails it. VALGRIND=1 runs it under valgrind.
 set -eu
 cd "$(dirname "$0")/../.."
 
+[ "${1:-}" != all ] || : "${SWITCHES:=3000000}" "${MIGRATIONS:=10000000}" "${TOTAL:=100000000}"
 : "${BUILD:=build}" "${SEEDS:=1 2 3}" "${SWITCHES:=1000000}" "${MIGRATIONS:=10000}"
-: "${TIMEOUT:=300}" "${PROGRAM:=}"
-export SWITCHES
+: "${TOTAL:=$SWITCHES}" "${TIMEOUT:=300}" "${PROGRAM:=}"
+export SWITCHES PATIENCE=$((TIMEOUT / 3))
+runs=$(($(echo "$SEEDS" | wc -w) * 4))
+export CROSSINGS=$((MIGRATIONS / runs + 1))
 passed=0 failed=0 switches=0 migrations=0
 out=$BUILD/stress
 mkdir -p "$out"
@@ -43,8 +47,9 @@ for seed in $SEEDS; do
 	done
 done
 
-echo "$switches switches, $migrations migrations; at least $MIGRATIONS migrations are wanted"
-if [ "$migrations" -ge "$MIGRATIONS" ]; then
+echo "$switches switches, $migrations migrations; at least $TOTAL switches and" \
+	"$MIGRATIONS migrations are wanted"
+if [ "$migrations" -ge "$MIGRATIONS" ] && [ "$switches" -ge "$TOTAL" ]; then
 	passed=$((passed + 1))
 else
 	failed=$((failed + 1))
