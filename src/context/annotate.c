@@ -52,6 +52,15 @@ void annotate_root_to(struct annotation *self, const void *end)
 	(void)self, (void)end;
 }
 
+#if defined(ANNOTATE_TSAN)
+void annotate_renew(struct annotation *self)
+{
+	__tsan_destroy_fiber(self->fiber);
+	self->fiber = __tsan_create_fiber(0);
+	self->left = 0;
+}
+#endif
+
 void annotate_destroy(struct annotation *self)
 {
 #if defined(ANNOTATE_ASAN)

@@ -64,7 +64,8 @@ struct annotation {
 	size_t root_size;
 #elif defined(ANNOTATE_TSAN)
 	void *fiber;
-	int own; /* made by us, to be destroyed by us */
+	int own;       /* made by us, to be destroyed by us */
+	unsigned left; /* for good: how often since it was made */
 #endif
 	unsigned valgrind; /* Valgrind's number for the stack, 0 when none */
 };
@@ -75,6 +76,13 @@ void annotate_adopt(struct annotation *self);
 /* What lies above the stack, up to `end`, may hold pointers to blocks in use, as the stack may. */
 void annotate_root_to(struct annotation *self, const void *end);
 void annotate_destroy(struct annotation *self);
+
+#if defined(ANNOTATE_TSAN)
+/* TSan notes the entry of functions that a context never leaves, in a list with an end. So a
+ * context that has left for good so often gets a new one. */
+#define ANNOTATE_LIVES 1000
+void annotate_renew(struct annotation *self);
+#endif
 
 #if defined(ANNOTATE_ASAN)
 #include <sanitizer/asan_interface.h>
@@ -115,6 +123,9 @@ ANNOTATE_INLINE void annotate_rearm(struct annotation *self)
 #if defined(ANNOTATE_ASAN)
 	self->fake_stack = NULL;
 	__asan_unpoison_memory_region(self->root, self->size);
+#elif defined(ANNOTATE_TSAN)
+	if (self->left >= ANNOTATE_LIVES)
+		annotate_renew(self);
 #endif
 	annotate_release(self);
 }
@@ -141,6 +152,7 @@ ANNOTATE_INLINE void annotate_leave_for_good(struct annotation *self,
 	__sanitizer_start_switch_fiber(NULL, next->bottom, next->size);
 #elif defined(ANNOTATE_TSAN)
 	annotate_release(self);
+	self->left++;
 	__tsan_switch_to_fiber(next->fiber, ANNOTATE_TSAN_FLAGS);
 #endif
 	(void)self;

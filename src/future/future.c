@@ -70,6 +70,34 @@ static inline void end_life(struct worker *worker, struct fiber *fiber,
 	store_relaxed(&worker->ended, load_relaxed(&worker->ended) + 1); /* a counter */
 }
 
+/* The slot is the next child's of this worker. */
+static inline void give_slot(struct worker *worker, struct fiber *fiber)
+{
+	slab_give(&worker->io->slabs, &worker->warm, fiber);
+}
+
+/* The last use of the future is the end that is told. */
+static void after_finish(struct worker *worker, struct fiber *from, void *arg)
+{
+	struct rendezvous *meeting = meeting_of(from->future);
+	(void)arg;
+	end_life(worker, from, NULL);
+	give_slot(worker, from);
+	struct fiber *awaiter = rendezvous_finish(meeting);
+	if (awaiter)
+		scheduler_make_ready(worker, awaiter);
+}
+
+/* As after_finish, on the stack of the awaiter, which was switched to. */
+static void after_finish_direct(struct worker *worker, struct fiber *from, void *arg)
+{
+	struct rendezvous *meeting = meeting_of(from->future);
+	end_life(worker, from, arg);
+	give_slot(worker, from);
+	weft_assert(rendezvous_peek(meeting) == arg);
+	rendezvous_tell(meeting);
+}
+
 /* What weft_run and its fiber share. */
 struct foreign_run {
 	weft_function *function;
@@ -89,24 +117,6 @@ static void tell_foreign(struct foreign_run *run)
 	pthread_mutex_unlock(&run->mutex);
 }
 
-/* The slot is the next child's of this worker. */
-static inline void give_slot(struct worker *worker, struct fiber *fiber)
-{
-	slab_give(&worker->io->slabs, &worker->warm, fiber);
-}
-
-/* The last use of the future is the end that is told. */
-static void after_finish(struct worker *worker, struct fiber *from, void *arg)
-{
-	struct rendezvous *meeting = meeting_of(from->future);
-	(void)arg;
-	end_life(worker, from, NULL);
-	give_slot(worker, from);
-	struct fiber *awaiter = rendezvous_finish(meeting);
-	if (awaiter)
-		scheduler_make_ready(worker, awaiter);
-}
-
 /* As after_finish, of a fiber that a foreign thread submitted: nobody awaits it, and its slot goes
  * back to where foreign threads take theirs. */
 static void after_finish_alone(struct worker *worker, struct fiber *from, void *arg)
@@ -116,16 +126,6 @@ static void after_finish_alone(struct worker *worker, struct fiber *from, void *
 	slab_give_shared(&worker->io->slabs, from);
 	if (run)
 		tell_foreign(run);
-}
-
-/* As after_finish, on the stack of the awaiter, which was switched to. */
-static void after_finish_direct(struct worker *worker, struct fiber *from, void *arg)
-{
-	struct rendezvous *meeting = meeting_of(from->future);
-	end_life(worker, from, arg);
-	give_slot(worker, from);
-	weft_assert(rendezvous_peek(meeting) == arg);
-	rendezvous_tell(meeting);
 }
 
 /* The awaiter that this worker may go on with straight away, or NULL. */

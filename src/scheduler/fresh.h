@@ -160,26 +160,28 @@ static inline bool fresh_claim(struct fresh_queue *queue, const struct fiber *fi
 /* As fresh_pop. */
 static inline struct fiber *fresh_pop_alone(struct fresh_queue *queue)
 {
-	/* Relaxed, all: nobody else is there. */
+	/* Relaxed: its own, both. */
 	uint64_t newest = load_relaxed(&queue->newest);
 	if (newest == load_relaxed(&queue->oldest))
 		return NULL;
-	store_relaxed(&queue->newest, newest - 1);
-	return load_relaxed(fresh_slot(queue, newest - 1));
+	store_relaxed(&queue->newest, newest - 1);          /* nobody else looks */
+	return load_relaxed(fresh_slot(queue, newest - 1)); /* its own */
 }
 
 /* As fresh_claim. */
 static inline bool fresh_claim_alone(struct fresh_queue *queue,
 				     const struct fiber *fiber)
 {
-	/* Relaxed, all: nobody else is there. */
+	/* Relaxed: its own, all. */
 	uint64_t newest = load_relaxed(&queue->newest);
 	uint64_t oldest = load_relaxed(&queue->oldest);
 	if (newest == oldest)
 		return false;
-	bool is_newest = load_relaxed(fresh_slot(queue, newest - 1)) == fiber;
+	bool is_newest =
+		load_relaxed(fresh_slot(queue, newest - 1)) == fiber; /* its own */
 	if (!is_newest && load_relaxed(fresh_slot(queue, oldest)) != fiber)
 		return false;
+	/* Relaxed: nobody else looks. */
 	store_relaxed(&queue->newest, newest - is_newest);
 	store_relaxed(&queue->oldest, oldest + !is_newest);
 	return true;

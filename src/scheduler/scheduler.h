@@ -301,7 +301,7 @@ static inline struct fiber *scheduler_take_first(struct worker *worker)
 	fiber = worker->alone ? ready_pop_alone(&worker->ready)
 			      : ready_pop(&worker->ready);
 	if (fiber)
-		fiber_prefetch(ready_peek(&worker->ready));
+		__builtin_prefetch(ready_peek(&worker->ready), 1); /* its context */
 	return fiber;
 }
 

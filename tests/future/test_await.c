@@ -307,3 +307,27 @@ Test(await, two_runtimes_on_two_threads)
 	cr_assert_eq(mine, 55);
 	cr_assert_eq(others, 55);
 }
+
+/* ---- one slot, many lives ---- */
+
+static void count_up(struct weft *io, const void *context, void *result)
+{
+	(void)io, (void)context;
+	++*(uint64_t *)result;
+}
+
+/* What a sanitizer keeps of a slot must not grow with its lives. */
+Test(await, a_slot_may_have_many_lives)
+{
+	SKIP_ON_VALGRIND("slow, and no test of it");
+	enum { LIVES = 300000 };
+	uint64_t count = 0;
+	struct weft *io = begin(1);
+	for (int i = 0; i < LIVES; i++) {
+		struct weft_future future;
+		weft_async(io, &future, count_up, NULL, 0, &count);
+		weft_await(io, &future);
+	}
+	cr_assert_eq(count, LIVES);
+	cr_assert_eq(weft_deinit(io), 0);
+}

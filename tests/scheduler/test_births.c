@@ -124,13 +124,24 @@ Test(births, none_without_work)
 	}
 }
 
-/* One fiber is work for one worker, beside the one that made it. */
+static void say_so(struct weft *io, const void *context, void *result)
+{
+	(void)io, (void)context;
+	atomic_store((_Atomic int *)result, 1);
+}
+
+/* One fiber is work for one worker, beside the one that made it and is busy. */
 Test(births, one_for_one_fiber)
 {
 	for (uint32_t workers = 2; workers <= 56; workers += 9) {
 		refuse_from_to(UINT32_MAX, 0);
 		struct weft *io = begin(workers);
-		try_fiber(io);
+		struct weft_future future;
+		_Atomic int ran = 0;
+		weft_async(io, &future, say_so, NULL, 0, &ran);
+		while (!atomic_load(&ran))
+			(void)sched_yield();
+		weft_await(io, &future);
 		cr_assert_eq(weft_deinit(io), 0);
 		cr_assert_eq(atomic_load(&asked), 1, "%u workers: %u", workers,
 			     atomic_load(&asked));

@@ -12,6 +12,7 @@
 #include "base/system.h"
 #include "future/rendezvous.h"
 #include "scheduler/scheduler.h"
+#include "tests/on_valgrind.h"
 #include "weft.h"
 
 static struct weft *begin(uint32_t workers)
