@@ -1,10 +1,10 @@
 #!/bin/sh
 # run.sh: runs all tests, a line for each part, and closes with "N passed, N failed".
 #
-# The parts: the chapters' broken variants, exercises and rejected designs, Criterion by module, the scripts beside
-# the tests, the fuzzing corpus, Python tests of viz and of the tools. A part that exits 77 lacks
-# a tool and is skipped; with CI=true that is a failure. JOBS of them (as many as there are
-# processors) run at a time, the longest first. The output of each is in $BUILD/test-logs/.
+# The parts: the chapters' broken variants, exercises and rejected designs, Criterion by module, the
+# scripts beside the tests, the fuzzing corpus, Python tests of viz and of the tools. A part that
+# exits 77 lacks a tool and is skipped; with CI=true that is a failure. JOBS of them (as many as there
+# are processors) run at a time, the longest first. The output of each is in $BUILD/test-logs/.
 set -eu
 
 : "${BUILD:=build}" "${JOBS:=$(getconf _NPROCESSORS_ONLN)}"

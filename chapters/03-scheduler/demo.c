@@ -31,7 +31,7 @@ static uint64_t compute(uint64_t seed, long steps)
 	return seed;
 }
 
-/* From 8 thousand steps to half a million; the short ones are the most frequent. */
+/* From 8 thousand steps to half a million, in seven sizes, each as likely as the next. */
 static long length_of(uint64_t seed)
 {
 	return 8000L << (compute(seed, 3) >> 32) % 7;
@@ -56,30 +56,20 @@ static void rest(struct weft *io, long microseconds)
 }
 
 struct meeting {
+	const char *name; /* of this one who comes */
 	long guests, rest;
 };
 
-static void meet(struct weft *io, const struct meeting *meeting)
+static void meet(struct weft *io, const void *context, void *result)
 {
+	const struct meeting *meeting = context;
+	(void)result;
+	weft_name(io, meeting->name);
+	atomic_store(&host_runs, 1);
 	atomic_fetch_add(&met, 1);
 	while (atomic_load(&met) < meeting->guests)
 		;
 	rest(io, meeting->rest);
-}
-
-static void host(struct weft *io, const void *context, void *result)
-{
-	(void)result;
-	weft_name(io, "host");
-	atomic_store(&host_runs, 1);
-	meet(io, context);
-}
-
-static void guest(struct weft *io, const void *context, void *result)
-{
-	(void)result;
-	weft_name(io, "guest");
-	meet(io, context);
 }
 
 /* Main computes, and gives no fiber a turn on this worker. */
@@ -104,12 +94,12 @@ static void first_part(struct weft *io, long children, uint64_t seed)
 
 static void second_part(struct weft *io, long workers, long rest_us)
 {
-	struct meeting meeting = {workers, rest_us};
-	weft_async(io, &future[0], host, &meeting, sizeof meeting, NULL);
+	struct meeting of_host = {"host", workers, rest_us},
+		       of_guest = {"guest", workers, 0};
+	weft_async(io, &future[0], meet, &of_host, sizeof of_host, NULL);
 	wait_for_a_thief(&host_runs);
-	meeting.rest = 0;
 	for (long i = 1; i < workers; i++)
-		weft_async(io, &future[i], guest, &meeting, sizeof meeting, NULL);
+		weft_async(io, &future[i], meet, &of_guest, sizeof of_guest, NULL);
 	weft_span_begin(io, "await the host");
 	weft_await(io, &future[0]);
 	weft_span_end(io, "await the host");

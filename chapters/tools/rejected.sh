@@ -36,13 +36,12 @@ build_design() {
 		echo "$design/change.patch does not apply: the code has changed since."
 		return 1
 	}
-	sh chapters/tools/compile.sh "$out/ours" . "$design/measure.c" &&
-		CFLAGS_ALL="${CFLAGS_ALL:+$CFLAGS_ALL -Wno-error}" \
-			sh chapters/tools/compile.sh "$out/theirs" "$out/copy" "$design/measure.c" ||
-		{
-			echo "$design does not compile."
-			return 1
-		}
+	if ! sh chapters/tools/compile.sh "$out/ours" . "$design/measure.c" ||
+		! CFLAGS_ALL="${CFLAGS_ALL:+$CFLAGS_ALL -Wno-error}" sh chapters/tools/compile.sh \
+			"$out/theirs" "$out/copy" "$design/measure.c"; then
+		echo "$design does not compile."
+		return 1
+	fi
 }
 
 # measure PROGRAM: prints the number.
@@ -52,7 +51,7 @@ measure() {
 		"$BUILD/weft-trace" facts "$out/trace.weft" |
 			awk -v fact="$fact" '$1 == fact { print $2; found = 1 } END { exit !found }'
 	else
-		WEFT_TRACE= "$out/$1"
+		WEFT_TRACE='' "$out/$1"
 	fi
 }
 
@@ -82,7 +81,9 @@ each_design() {
 
 print_row() {
 	select_design "$1"
-	build_design >&2 && measure_in_turn "${ROUNDS:-7}" || fail 1 "$design cannot be measured."
+	if ! build_design >&2 || ! measure_in_turn "${ROUNDS:-7}"; then
+		fail 1 "$design cannot be measured."
+	fi
 	printf '%s\t%s\t%s\t%s\n' "$name" "$(first_line "$design/what")" \
 		"$(median "$out/ours.txt")" "$(median "$out/theirs.txt")"
 }
