@@ -25,8 +25,27 @@ for flag in $CFLAGS_ALL; do
 	esac
 done
 
+# The library's objects are kept, named by what they are made of: most copies differ in one file.
+# $1 is a source.
+objects=${BUILD:-build}/objects
+mkdir -p "$objects"
+headers=$(cat "$root"/src/*.h "$root"/src/*/*.h "$root"/trace/*.h "$root"/trace/*.def | cksum)
+object_of() {
+	made_of=$(printf '%s\n' "$CC $flags" "$headers" "$(cksum <"$1")" | cksum)
+	echo "$objects/$(basename "$1")-$(echo "$made_of" | tr ' ' -).o"
+}
+
+# Under another name first: somebody else may be making the same.
 for file in "$root"/src/*/*.c "$root"/src/*/*.S "$root/trace/trace.c"; do
-	[ ! -e "$file" ] || set -- "$@" "$file"
+	[ -e "$file" ] || continue
+	object=$(object_of "$file")
+	if [ ! -e "$object" ]; then
+		# shellcheck disable=SC2086 # CC and the flags are several words
+		$CC $flags "-fmacro-prefix-map=$root/=" -I "$root/src" -I "$root" -c "$file" \
+			-o "$object.$$"
+		mv "$object.$$" "$object"
+	fi
+	set -- "$@" "$object"
 done
 
 # shellcheck disable=SC2086 # CC and the flags are several words
