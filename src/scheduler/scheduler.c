@@ -144,7 +144,8 @@ struct fiber *scheduler_take_fairly(struct worker *worker)
 		worker->budget = BUDGET;
 		return fresh_steal(&worker->fresh);
 	}
-	gather(worker);
+	if (worker->budget == 0) /* else scheduler_overspend has */
+		gather(worker);
 	worker->oldest_is_due = --worker->fair_turns == 0;
 	if (worker->oldest_is_due)
 		worker->fair_turns = OLDEST_TURN;

@@ -47,7 +47,8 @@ static void deliver(struct worker *worker, const struct poller_event *events, in
 void scheduler_poll(struct worker *worker)
 {
 	struct poller *poller = &worker->io->poller;
-	struct poller_event events[POLLER_BATCH];
+	struct poller_event *events =
+		worker->sleeper.events; /* not on a fiber's stack */
 	if (poller_watched(poller) > 0)
 		deliver(worker, events, poller_wait(poller, events, POLLER_BATCH, 0));
 	expire(worker);

@@ -45,7 +45,8 @@ struct sleeper {
 	bool told_by_foreign;  /* by a thread that cannot record it */
 	uint32_t records;      /* of this sleeper in the trace */
 	pthread_t thread;      /* once born; not of worker 0 */
-	/* What the poller had, from its return until idle_search delivers it. The worker's. */
+	/* What the poller had, until it is delivered: by idle_search, after a sleep; at once,
+	 * after a look. The worker's. */
 	uint32_t event_count;
 	struct poller_event events[POLLER_BATCH];
 };
