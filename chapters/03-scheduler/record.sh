@@ -3,6 +3,8 @@
 #
 #   fiber-2.txt    what the story says of fiber 2
 #   rejected.tsv   the designs that were rejected, measured; see chapters/tools/rejected.sh
+#   fair.weft      a few turns of a program of theirs, with the scheduler as it is,
+#   starved.weft   and with the design that was rejected
 #   explored.tsv   a row for each protocol that `make explore` tries in all orders
 set -eu
 
@@ -21,5 +23,8 @@ summarise() {
 
 grep -w 'fiber 2' "$1/story.txt" >"$2/fiber-2.txt"
 sh chapters/tools/rejected.sh 3 >"$2/rejected.tsv"
+measured=$BUILD/chapter-3/rejected-newest-first-for-all
+WEFT_TRACE=$2/fair.weft "$measured/ours" 24 >/dev/null
+WEFT_TRACE=$2/starved.weft "$measured/theirs" 24 >/dev/null
 sh tests/explore/explore.sh run >&2
 summarise "$BUILD/explore/explore.tsv" >"$2/explored.tsv"

@@ -9,7 +9,7 @@
  * States of a worker, and who makes each transition:
  *
  *   running -- idle_begin_search --> searching -- idle_search finds a fiber --> running
- *   searching -- idle_fall_asleep --> asleep -- idle_wake_one, idle_wake_that --> searching
+ *   searching -- idle_fall_asleep --> asleep -- idle_wake_one, idle_publish_to --> searching
  *                                     asleep -- idle_get_up, by itself --> searching
  *
  * Asleep is one state to this file. Whether the thread waits for its waker or for the kernel's
