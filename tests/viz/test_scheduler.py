@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import unittest
 from collections import Counter, defaultdict
 from unittest import mock
@@ -15,7 +16,8 @@ from trace_writer import (FINISH, IDLE, IDLE_FIBER, PARK, SWITCH, READY as READY
 from weft_viz import (arrows, bars, fibers, lanes, latency, model as m, plot, queues, scheduling,
                       window, workers)
 
-MILLION = 1_000_000
+# MANY=1000000 takes a minute.
+MANY = int(os.environ.get("MANY", 100_000))
 SMALL = [(seed, 12 + 9 * seed, 1 + seed % 5, 300 + 150 * seed) for seed in range(8)]
 
 
@@ -559,12 +561,12 @@ class Odd(unittest.TestCase):
 
 
 @needs_matplotlib
-class Million(unittest.TestCase):
+class Many(unittest.TestCase):
     """Nothing vanishes, and the picture stays small."""
 
     @classmethod
     def setUpClass(cls) -> None:
-        cls.true = scheduled(1, 3000, 4, MILLION, noted=False)
+        cls.true = scheduled(1, 3000, 4, MANY, noted=False)
         cls.built = build(cls.true.writer)
         cls.drawn = scheduling.scheduling(cls.built, whole(cls.built), cls.built.workers, 0)
 
