@@ -17,6 +17,8 @@
  *   what is handed over                     release                   acquire
  *   the arguments, and all before the call  annotate_rearm            annotate_arrive
  *   the result, and all before the end      release_end in future.c   acquire_end
+ *   what weft_run's function did            run_for_foreign           weft_run
+ *   the words by which its end is told      weft_run                  tell_foreign
  *   all that any fiber did                  release_end               weft_deinit
  *   all that an idle fiber did              scheduler_idle            weft_deinit
  *   the slot of a life that is over         annotate_leave_for_good   fiber_copy_arguments,

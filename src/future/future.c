@@ -111,6 +111,7 @@ struct foreign_run {
 /* The run, which is on the stack of the thread that waits, may be gone after the unlock. */
 static void tell_foreign(struct foreign_run *run)
 {
+	annotate_acquire(run); /* its mutex; see annotate.h */
 	pthread_mutex_lock(&run->mutex);
 	run->done = true;
 	pthread_cond_signal(&run->ends);
@@ -376,6 +377,7 @@ static void run_for_foreign(struct weft *io, const void *context, void *result)
 	const struct foreign_run *run = result;
 	(void)context;
 	run->function(io, run->context, run->result);
+	annotate_release(run);
 }
 
 int weft_run(struct weft_foreign *foreign, weft_function *function, const void *context,
@@ -389,11 +391,13 @@ int weft_run(struct weft_foreign *foreign, weft_function *function, const void *
 				  .result = result,
 				  .mutex = PTHREAD_MUTEX_INITIALIZER,
 				  .ends = PTHREAD_COND_INITIALIZER};
+	annotate_release(&run);
 	int error = weft_submit(foreign, run_for_foreign, NULL, 0, &run);
 	pthread_mutex_lock(&run.mutex);
 	while (!error && !run.done)
 		pthread_cond_wait(&run.ends, &run.mutex);
 	pthread_mutex_unlock(&run.mutex);
+	annotate_acquire(&run);
 	pthread_cond_destroy(&run.ends);
 	pthread_mutex_destroy(&run.mutex);
 	return error;
