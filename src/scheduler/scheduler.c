@@ -1,7 +1,5 @@
 #include "scheduler/scheduler.h"
 
-#include "base/system.h"
-
 #if defined(WEFT_TRACING)
 _Static_assert(FIBER_YIELDS == (int)TRACE_leave_YIELD, "fiber.h: the trace's numbers");
 _Static_assert(FIBER_PARKS == (int)TRACE_leave_PARK, "fiber.h: the trace's numbers");

@@ -413,38 +413,34 @@ static void write_byte(void)
 
 enum { BYTES = 500 };
 
-static _Atomic uint64_t written, written_at;
+/* One thing after the other that a worker is to notice. */
+struct prods {
+	_Atomic uint64_t sent, sent_at;
+	void (*send)(void);
+	_Atomic uint64_t *seen;
+};
 
-/* Between any two switches: a byte was seen, or is overdue; then the next one, at another place in
+static struct prods prods;
+
+/* Between any two switches: one was seen, or is overdue; then the next one, at another place in
  * the round. */
-static void send_bytes(void)
+static void prod(void)
 {
-	uint64_t seen = atomic_load(&delivered), waited = switches - written_at;
-	if (written > seen && waited > longest)
+	uint64_t seen = atomic_load(prods.seen), waited = switches - prods.sent_at;
+	if (prods.sent > seen && waited > longest)
 		longest = waited;
 	if (seen == BYTES)
 		stop = true;
-	if (seen == written && seen < BYTES && waited > BUDGET + seen % BUDGET) {
-		write_byte();
-		written++;
-		written_at = switches;
+	if (seen == prods.sent && seen < BYTES && waited > BUDGET + seen % BUDGET) {
+		prods.send();
+		prods.sent++;
+		prods.sent_at = switches;
 	}
 }
 
-static _Atomic uint64_t armed, armed_at;
-
-static void set_deadlines(void)
+static void set_long_past_deadline(void)
 {
-	uint64_t seen = atomic_load(&expired), waited = switches - armed_at;
-	if (armed > seen && waited > longest)
-		longest = waited;
-	if (seen == BYTES)
-		stop = true;
-	if (seen == armed && seen < BYTES && waited > BUDGET + seen % BUDGET) {
-		atomic_store(&deadline, 1); /* long past */
-		armed++;
-		armed_at = switches;
-	}
+	atomic_store(&deadline, 1);
 }
 
 static void run_hogs_until_stop(struct weft *io, const struct hogs *hogs)
@@ -466,8 +462,8 @@ Test(fair, a_descriptor_is_seen_however_busy_the_worker_is)
 		struct weft *io = begin(1);
 		watch_pipe(io);
 		atomic_store(&delivered, 0);
-		written = written_at = 0;
-		meanwhile = send_bytes;
+		prods = (struct prods){.send = write_byte, .seen = &delivered};
+		meanwhile = prod;
 		run_hogs_until_stop(io, &all_hogs[i]);
 		meanwhile = NULL;
 		cr_assert_eq(atomic_load(&delivered), BYTES, "%s", all_hogs[i].name);
@@ -484,8 +480,9 @@ Test(fair, a_deadline_is_seen_however_busy_the_worker_is)
 		struct weft *io = begin(1);
 		scheduler_set_hooks(io, &hooks);
 		atomic_store(&expired, 0);
-		armed = armed_at = 0;
-		meanwhile = set_deadlines;
+		prods = (struct prods){.send = set_long_past_deadline,
+				       .seen = &expired};
+		meanwhile = prod;
 		run_hogs_until_stop(io, &all_hogs[i]);
 		meanwhile = NULL;
 		cr_assert_eq(atomic_load(&expired), BYTES, "%s", all_hogs[i].name);

@@ -112,6 +112,17 @@ static void join_threads(pthread_t *threads)
 	}
 }
 
+/* A runtime of so many workers for them, until each has counted itself in `ran`. */
+static void run_in_threads(uint32_t workers, void *(*function)(void *))
+{
+	struct weft *io = begin(workers);
+	pthread_t threads[THREADS];
+	start_threads(io, threads, function);
+	yield_until(io, &ran, THREADS);
+	join_threads(threads);
+	end(io);
+}
+
 Test(foreign, many_threads_submit)
 {
 	for (uint32_t workers = 1; workers <= 4; workers += 3) {
@@ -166,13 +177,8 @@ static void *run_many(void *io)
 Test(foreign, many_threads_run)
 {
 	for (uint32_t workers = 1; workers <= 4; workers += 3) {
-		struct weft *io = begin(workers);
-		pthread_t threads[THREADS];
 		atomic_store(&ran, 0);
-		start_threads(io, threads, run_many);
-		yield_until(io, &ran, THREADS);
-		join_threads(threads);
-		end(io);
+		run_in_threads(workers, run_many);
 	}
 }
 
@@ -203,12 +209,7 @@ static void *run_a_tree(void *io)
 
 Test(foreign, what_is_run_may_fork_and_wait)
 {
-	struct weft *io = begin(3);
-	pthread_t threads[THREADS];
-	start_threads(io, threads, run_a_tree);
-	yield_until(io, &ran, THREADS);
-	join_threads(threads);
-	end(io);
+	run_in_threads(3, run_a_tree);
 }
 
 /* ---- misuse ---- */
@@ -524,10 +525,5 @@ static void *visit_from_a_runtime_of_its_own(void *argument)
 
 Test(two_runtimes, a_fiber_of_one_runs_something_in_the_other)
 {
-	struct weft *io = begin(2);
-	pthread_t threads[THREADS];
-	start_threads(io, threads, visit_from_a_runtime_of_its_own);
-	yield_until(io, &ran, THREADS);
-	join_threads(threads);
-	end(io);
+	run_in_threads(2, visit_from_a_runtime_of_its_own);
 }
