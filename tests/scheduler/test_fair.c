@@ -386,7 +386,13 @@ static void take_deadline(struct worker *worker, uint64_t now_ns)
 	atomic_fetch_add(&expired, 1);
 }
 
-static const struct scheduler_hooks hooks = {take_events, tell_deadline, take_deadline};
+static void nothing_more(struct weft *io)
+{
+	(void)io;
+}
+
+static const struct scheduler_hooks hooks = {take_events, tell_deadline, take_deadline,
+					     nothing_more, nothing_more};
 
 static void watch_pipe(struct weft *io)
 {
