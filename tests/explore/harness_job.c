@@ -1,9 +1,9 @@
 /* harness_job.c: calls that a helper makes for a fiber that may be canceled, at waitqueue/job.h.
  *
- * T threads. Thread 0 is a fiber that offloads K calls, as weft_offload does. Thread 1 is a helper,
- * which may also time the wait out, before it takes a job or while it makes the call. With a third
- * thread, that is a second helper, which has its share of the calls, or a second fiber, or it
- * cancels the fiber's waits.
+ * T threads. Thread 0 is a fiber that offloads K calls, as weft_offload does. Thread 1 is a helper:
+ * for each call that was pushed it takes one, if there is one; and it may time the wait of that call
+ * out, before that or while it makes a call. With a third thread, that is a second helper, or a
+ * second fiber, or it cancels the first one's waits.
  *
  * A job is gone when weft_offload has returned: its fiber writes over it.
  *
@@ -17,6 +17,7 @@
 
 enum { CALLS = 4, RESULT = 7 };
 enum third { NO_THIRD, HELPER, CALLER, CANCELER };
+enum time_out { NEVER, BEFORE, DURING };
 
 static struct call {
 	uint64_t key; /* of its first wait; written before it is pushed */
@@ -139,10 +140,18 @@ static void end_wait(int caller, int round, enum ticket_state outcome)
 	(void)fiber_claim(&callers[caller].fiber, calls[caller][round].key, outcome);
 }
 
+/* Few of them where there are many executions. */
+static enum time_out choose_time_out(void)
+{
+	if (third == CANCELER)
+		return NEVER;
+	return (enum time_out)explore_choose(third == CALLER ? 2 : 3);
+}
+
 static void help(int caller, int round)
 {
-	int times_out = third == CANCELER ? 2 : explore_choose(3);
-	if (times_out == 0)
+	enum time_out time_out = choose_time_out();
+	if (time_out == BEFORE)
 		end_wait(caller, round, TICKET_TIMED_OUT);
 	lock_take(&lock);
 	struct job *job = job_take(&queue);
@@ -152,18 +161,15 @@ static void help(int caller, int round)
 		return;
 	struct fiber *fiber = job->fiber;
 	make_call(job->argument);
-	if (times_out == 1)
+	if (time_out == DURING)
 		end_wait(caller, round, TICKET_TIMED_OUT);
 	finish(job, fiber);
 }
 
-/* Takes once for each call that was pushed; of two helpers, each for its own. */
 static void helper(int number)
 {
 	for (int i = 0; i < rounds; i++)
 		for (int j = 0; j < (third == CALLER ? 3 : 1); j += 2) {
-			if (third == HELPER && (i + number) % 2 == 0)
-				continue;
 			explore_wait(&calls[j][i].pushed[number]);
 			help(j, i);
 		}

@@ -103,8 +103,9 @@ static void write_over(struct timer *timer)
 static void wait_once(struct sleeper *sleeper, int round)
 {
 	struct timer *timer = &sleeper->fiber.timer;
-	uint64_t due_ns = explore_choose(2) ? EARLY_NS : LATE_NS;
-	sleeper->looks_again = explore_choose(2);
+	int due = explore_choose(3);
+	uint64_t due_ns = due == 0 ? EARLY_NS : LATE_NS;
+	sleeper->looks_again = due == 2;
 	sleeper->waits[round].due_ns = due_ns;
 	sleeper->waits[round].key = ticket_open(&sleeper->fiber.ticket, true);
 	(void)timer_set(&heaps[round % HEAPS], timer, due_ns,
@@ -140,11 +141,11 @@ static void expire(struct timer_heap *heap, uint64_t now_ns)
 static void end_wait(struct sleeper *sleeper, int round)
 {
 	uint64_t now_ns = sleeper->waits[round].due_ns;
-	int ways = explore_choose(3);
-	if (ways > 0)
+	int way = explore_choose(thread_number > 2 ? 2 : 3);
+	if (way > 0)
 		(void)fiber_claim(&sleeper->fiber, sleeper->waits[round].key,
 				  TICKET_WOKEN);
-	for (int i = 0; i < HEAPS && ways < 2; i++)
+	for (int i = 0; i < HEAPS && way != 1; i++)
 		expire(&heaps[i], now_ns);
 }
 

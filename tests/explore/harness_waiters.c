@@ -102,8 +102,8 @@ static void waiting_fiber(int number)
 	struct sleeper *sleeper = &sleepers[number];
 	bool woken = false;
 	for (int i = 0; i < rounds; i++) {
-		woken = wait_once(sleeper, i, woken && explore_choose(2)) ==
-			TICKET_WOKEN;
+		bool first = woken && !has_second_fiber && explore_choose(2);
+		woken = wait_once(sleeper, i, first) == TICKET_WOKEN;
 		sleeper->woken += woken;
 	}
 }
@@ -142,15 +142,13 @@ static void wake(int count)
 /* Ends a wait, if one is left: so that when all are begun, all are ended. */
 static void end_one(struct sleeper *sleeper, int round)
 {
-	int ways = explore_choose(4);
-	if (ways < 2) {
-		wake(ways + 1);
-		return;
-	}
-	enum ticket_claim claim =
-		fiber_claim(&sleeper->fiber, sleeper->keys[round], TICKET_TIMED_OUT);
-	if (claim == TICKET_LOST || ways == 3)
-		wake(1);
+	int way = explore_choose(4);
+	enum ticket_claim claim = TICKET_LOST;
+	if (way % 2)
+		claim = fiber_claim(&sleeper->fiber, sleeper->keys[round],
+				    TICKET_TIMED_OUT);
+	if (way > 1 || claim == TICKET_LOST)
+		wake(way == 2 ? 2 : 1);
 }
 
 static void waker(int number)
@@ -172,7 +170,7 @@ static void setup(int threads, int operations)
 	thread_number = threads;
 	rounds = operations < WAITS ? operations : WAITS;
 	has_second_fiber = threads > 2 && explore_choose(2);
-	still = explore_choose(STILL + 1);
+	still = explore_choose(threads > 2 ? 2 : STILL + 1);
 	home = (struct waiters_home){.what = 0};
 	list = (struct waiters){.first = NULL};
 	last_id = FIRST_ID;
