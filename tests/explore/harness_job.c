@@ -2,8 +2,8 @@
  *
  * T threads. Thread 0 is a fiber that offloads K calls, as weft_offload does. Thread 1 is a helper:
  * for each call that was pushed it takes one, if there is one; and it may time the wait of that call
- * out, before that or while it makes a call. With a third thread, that is a second helper, or a
- * second fiber, or it cancels the first one's waits.
+ * out, before that or while it makes a call. With a third thread, that is a second helper or a
+ * second fiber, without time-outs, or it cancels the waits in the helper's place.
  *
  * A job is gone when weft_offload has returned: its fiber writes over it.
  *
@@ -140,17 +140,10 @@ static void end_wait(int caller, int round, enum ticket_state outcome)
 	(void)fiber_claim(&callers[caller].fiber, calls[caller][round].key, outcome);
 }
 
-/* Few of them where there are many executions. */
-static enum time_out choose_time_out(void)
+static void help(int number, int caller, int round)
 {
-	if (third == CANCELER)
-		return NEVER;
-	return (enum time_out)explore_choose(third == CALLER ? 2 : 3);
-}
-
-static void help(int caller, int round)
-{
-	enum time_out time_out = choose_time_out();
+	bool may_time_out = third != CANCELER && number == 1 && caller == 0;
+	enum time_out time_out = (enum time_out)(may_time_out ? explore_choose(3) : 0);
 	if (time_out == BEFORE)
 		end_wait(caller, round, TICKET_TIMED_OUT);
 	lock_take(&lock);
@@ -171,7 +164,7 @@ static void helper(int number)
 	for (int i = 0; i < rounds; i++)
 		for (int j = 0; j < (third == CALLER ? 3 : 1); j += 2) {
 			explore_wait(&calls[j][i].pushed[number]);
-			help(j, i);
+			help(number, j, i);
 		}
 }
 
