@@ -78,7 +78,8 @@ static double measure_hops(int pairs, int hops)
 
 /* ---- timers ---- */
 
-static struct timer_heap heap = {.earliest_ns = TIMER_NEVER};
+static struct timer_entry entries[TIMERS_MAX + 1];
+static struct timer_heap heap = {.entries = entries, .earliest_ns = TIMER_NEVER};
 static struct timer timers[TIMERS_MAX + 1];
 
 static void set_others(int count)
