@@ -210,9 +210,9 @@ static size_t write_segment(size_t at, uint16_t index)
 
 static size_t write_schema(size_t at, struct trace_region *region)
 {
-	size_t length = strlen(trace_schema);
+	size_t length = trace_schema_size();
 	*region = (struct trace_region){(uint32_t)at, (uint32_t)length};
-	memcpy(image + at, trace_schema, length);
+	trace_schema_write((char *)image + at);
 	if (plan.ending & OBJECT_EVENTS) {
 		memcpy(image + at + length, more_events, sizeof more_events - 1);
 		region->length += (uint32_t)sizeof more_events - 1;
