@@ -256,7 +256,8 @@ bool check_is_worker_context(uint32_t fiber);
 /* Whether the writer puts such a record in by itself, wherever it stands. */
 bool check_is_writers(uint8_t type);
 
-/* Whether the segment is that of a thread from outside the runtime. */
+/* Whether the segment is a worker's, or that of a thread from outside the runtime. */
+bool check_is_workers(const struct checker *checker, uint32_t segment);
 bool check_is_foreign(const struct checker *checker, uint32_t segment);
 
 /* Whether invariant 18 has a word on the fiber with that index in checker->fibers, and
@@ -293,11 +294,9 @@ judge_function five_ready;
 void five_end(struct checker *checker);
 
 /* The states after a READY, before it changes the phase; after a WAIT_PUSH or another
- * record by which a fiber begins to wait; after the end of a call that was offloaded; after
- * a CANCEL_REQUEST. */
+ * record by which a fiber begins to wait; after a CANCEL_REQUEST. */
 void check_made_ready(struct checker *checker, const struct sight *sight);
 void check_begin_wait(const struct sight *sight);
-void check_made_call(const struct sight *sight);
 void check_cancel(struct checker *checker, const struct sight *sight);
 
 /* Something came that lets the fiber go on that waits, or waited, in that run. `state` is
@@ -316,9 +315,10 @@ void check_free_accounts(struct checker *checker);
 struct object_state *check_see_object(struct checker *checker,
 				      const struct trace_record *record);
 
-/* The states after a WAIT_PUSH, WAIT_RETURN or WAIT_POP, and after an FD_WATCH, FD_READY
- * or FD_CLOSE. */
+/* The states after a WAIT_PUSH, WAIT_RETURN or WAIT_POP; after an OFFLOAD_BEGIN or
+ * OFFLOAD_END; after an FD_WATCH, FD_READY or FD_CLOSE. */
 void check_wait(struct checker *checker, const struct sight *sight);
+void check_call(struct checker *checker, const struct sight *sight);
 void check_descriptor(struct checker *checker, const struct sight *sight);
 
 judge_function ten_push, ten_pop;

@@ -14,7 +14,7 @@
  *   parked -- READY, its cause was seen --------> ready
  *   parked -- READY on the worker it left -------> ready, and owes its cause
  *   parked -- READY on another, without cause ---> broken
- *   owing --- WAIT_POP of that run, TIMER_FIRE --> paid
+ *   owing --- WAIT_POP or OFFLOAD_END of what came in that run, TIMER_FIRE --> paid
  *   owing --- the end, and more debts than CANCEL_REQUESTs for it --> broken
  *
  * Whose debt. A waiter that is taken out came in a certain run of its fiber, and a timer
@@ -146,17 +146,11 @@ void check_begin_wait(const struct sight *sight)
 		sight->fiber->wait.since = sight->now;
 }
 
-void check_made_call(const struct sight *sight)
-{
-	sight->worker->made_call_for = sight->record->peer;
-	sight->worker->made_call = sight->now;
-}
-
 /* Whether it has parked in a queue or with a timer, and for nothing else. */
 static bool waits(const struct fiber_state *state)
 {
 	return state->phase == PARKED && !state->wait.awaits &&
-	       (state->wait.since.number || state->timer.set);
+	       state->wait.since.number;
 }
 
 /* What is known, at the READY of a fiber that waits, of its cause. */
@@ -287,7 +281,7 @@ void five_ready(struct checker *checker, const struct sight *sight)
 	const struct fiber_state *state = sight->fiber;
 	uint32_t waker = sight->record->peer, segment = sight->step->worker;
 	if (checker->window && !sight->worker->since.number &&
-	    trace_file_segment(checker->file, segment)->role == TRACE_WORKER)
+	    check_is_workers(checker, segment))
 		return;
 	if (state->phase == NEW) {
 		five_new(checker, sight);

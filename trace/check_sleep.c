@@ -17,7 +17,7 @@
  *
  * A trace can end, cut by a crash, between the record that makes a fiber ready and the wake
  * for it. So 14 blames only a publisher that has recorded something after that, and no foreign
- * thread: its wake is recorded by the worker that it woke, when that is up. Of a program that
+ * or helper thread: its wake is recorded by the worker that it woke, when that is up. Of a program that
  * still runs, the file is several moments at once: ask a second time.
  *
  * Lint 16: a worker asleep while fibers are there that it may take. How long, is the clock's
@@ -261,7 +261,7 @@ static bool is_lost(const struct checker *checker, const struct fiber_state *sta
 {
 	uint32_t count = takers(checker, (enum queue)state->queue);
 	return state->phase == READY && count > 0 && all_sleep(checker, count) &&
-	       !check_is_foreign(checker, state->queued.worker) &&
+	       check_is_workers(checker, state->queued.worker) &&
 	       check_went_on(checker, &state->queued);
 }
 

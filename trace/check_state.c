@@ -18,6 +18,11 @@ bool check_is_writers(uint8_t type)
 	return type == TRACE_ANCHOR || type == TRACE_STATUS || type == TRACE_LOST;
 }
 
+bool check_is_workers(const struct checker *checker, uint32_t segment)
+{
+	return trace_file_segment(checker->file, segment)->role == TRACE_WORKER;
+}
+
 bool check_is_foreign(const struct checker *checker, uint32_t segment)
 {
 	return trace_file_segment(checker->file, segment)->role == TRACE_FOREIGN;
@@ -299,8 +304,9 @@ static void apply_wait(struct checker *checker, const struct sight *sight)
 	case TRACE_TIMER_DROP:
 		check_timer(checker, sight);
 		break;
+	case TRACE_OFFLOAD_BEGIN:
 	case TRACE_OFFLOAD_END:
-		check_made_call(sight);
+		check_call(checker, sight);
 		break;
 	case TRACE_CANCEL_REQUEST:
 		check_cancel(checker, sight);

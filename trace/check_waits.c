@@ -28,7 +28,8 @@ static bool is_of_queue(uint8_t type)
 {
 	return type == TRACE_WAIT_PUSH || type == TRACE_WAIT_RETURN ||
 	       type == TRACE_WAIT_POP || type == TRACE_FD_WATCH ||
-	       type == TRACE_FD_READY || type == TRACE_FD_CLOSE;
+	       type == TRACE_FD_READY || type == TRACE_FD_CLOSE ||
+	       type == TRACE_OFFLOAD_BEGIN || type == TRACE_OFFLOAD_END;
 }
 
 struct object_state *check_see_object(struct checker *checker,
@@ -47,8 +48,7 @@ struct object_state *check_see_object(struct checker *checker,
 		return object;
 	object->met = true;
 	object->over = id_set_has(&checker->closed, id);
-	object->before =
-		checker->window && !object->over && (uint32_t)record->value != 1;
+	object->before = checker->window && (uint32_t)record->value != 1;
 	return object;
 }
 
@@ -113,8 +113,6 @@ static void come(struct checker *checker, const struct sight *sight)
 	for (int i = 0; i < DIRECTIONS; i++)
 		if (object->turns[i] == waiter->fiber)
 			object->turns[i] = 0;
-	if (sight->record->type == TRACE_WAIT_RETURN && waiter->direction != NEITHER)
-		object->unanswered[waiter->direction] = (struct moment){0};
 }
 
 static void wake(struct checker *checker, const struct sight *sight,
@@ -137,6 +135,26 @@ static void leave(struct checker *checker, const struct sight *sight)
 		wake(checker, sight, waiter);
 	if (waiter)
 		waiters_leave(&checker->waiters, waiter);
+	forget_if_empty(checker, sight);
+}
+
+void check_call(struct checker *checker, const struct sight *sight)
+{
+	const struct trace_record *record = sight->record;
+	struct waiter *waiter =
+		record->type == TRACE_OFFLOAD_BEGIN
+			? waiters_find(&checker->waiters, record)
+			: waiters_find_called(&checker->waiters, record);
+	if (record->type == TRACE_OFFLOAD_END) {
+		sight->worker->made_call_for = record->peer;
+		sight->worker->made_call = sight->now;
+	}
+	if (waiter && record->type == TRACE_OFFLOAD_BEGIN) {
+		waiters_call(&checker->waiters, waiter);
+	} else if (waiter) {
+		check_cause(checker, sight->peer, record->peer, waiter->run);
+		waiters_leave(&checker->waiters, waiter);
+	}
 	forget_if_empty(checker, sight);
 }
 
@@ -208,7 +226,8 @@ void ten_push(struct checker *checker, const struct sight *sight)
 			     mention(fiber).text, name_queue(object, direction).text);
 }
 
-/* Who came before the window may be in any place. */
+/* Who is taken out of its queue: a WAIT_POP's, or one whose call begins. Those who came before
+ * the window may be in any place. */
 void ten_pop(struct checker *checker, const struct sight *sight)
 {
 	uint32_t fiber = sight->record->peer, object = waiters_object(sight->record);
@@ -224,9 +243,11 @@ void ten_pop(struct checker *checker, const struct sight *sight)
 	}
 	const struct waiter *first =
 		waiters_first(&checker->waiters, object, waiter->direction);
-	if (waiters_is_woken(sight->record->arg) && first != waiter)
+	bool called = sight->record->type == TRACE_OFFLOAD_BEGIN;
+	if ((called || waiters_is_woken(sight->record->arg)) && first != waiter)
 		FAIL(checker, &sight->now, &first->came, NULL,
-		     "%s is woken, but %s is first in %s", mention(fiber).text,
+		     "%s %s, but %s is first in %s", mention(fiber).text,
+		     called ? "has its call made" : "is woken",
 		     mention(first->fiber).text,
 		     name_queue(object, waiter->direction).text);
 }

@@ -341,12 +341,20 @@ static void follow_queue(struct facts *facts, struct waiters *waiters,
 			facts->error = -ENOMEM;
 		return;
 	}
-	struct waiter *waiter =
-		record->type == TRACE_WAIT_POP ? waiters_find(waiters, record) : NULL;
+	bool called = record->type == TRACE_OFFLOAD_BEGIN;
+	bool popped = record->type == TRACE_WAIT_POP;
+	bool ends = record->type == TRACE_OFFLOAD_END;
+	struct waiter *waiter = called || popped ? waiters_find(waiters, record)
+				: ends           ? waiters_find_called(waiters, record)
+						 : NULL;
 	if (!waiter)
 		return;
-	facts->overtakings += waiter->previous && waiters_is_woken(record->arg);
-	waiters_leave(waiters, waiter);
+	bool woken = called || (popped && waiters_is_woken(record->arg));
+	facts->overtakings += waiter->previous && woken;
+	if (called)
+		waiters_call(waiters, waiter);
+	else
+		waiters_leave(waiters, waiter);
 }
 
 static void follow_timer(struct facts *facts, const struct trace_record *record)
@@ -355,7 +363,7 @@ static void follow_timer(struct facts *facts, const struct trace_record *record)
 	if (record->type == TRACE_TIMER_SET)
 		*deadline = record->value;
 	else if (record->type == TRACE_TIMER_FIRE && *deadline &&
-		 record->value > *deadline)
+		 (int64_t)record->value > (int64_t)*deadline)
 		raise_to(&facts->lateness_ns, record->value - *deadline);
 }
 

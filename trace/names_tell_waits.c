@@ -141,26 +141,30 @@ void tell_close(const struct names *names, const struct trace_record *record, FI
 
 /* What the clock of the deadline said at the record, as far as the trace knows: 0 for a clock
  * that it says nothing of. */
-static uint64_t clock_at(const struct trace_file *file,
-			 const struct trace_record *record)
+static int64_t clock_at(const struct trace_file *file,
+			const struct trace_record *record)
 {
 	uint64_t since = trace_file_ns(file, record->tick);
-	return record->arg == TRACE_clock_AWAKE  ? file->header->monotonic_ns0 + since
-	       : record->arg == TRACE_clock_REAL ? file->header->realtime_ns0 + since
-						 : 0;
+	const struct trace_header *header = file->header;
+	return record->arg == TRACE_clock_AWAKE
+		       ? (int64_t)(header->monotonic_ns0 + since)
+	       : record->arg == TRACE_clock_REAL
+		       ? (int64_t)(header->realtime_ns0 + since)
+		       : 0;
 }
 
 void tell_set(const struct names *names, const struct trace_record *record, FILE *out)
 {
 	const char *clock =
 		schema_choice_text(&names->file->schema, "clock", record->arg);
-	uint64_t now = clock_at(names->file, record);
+	int64_t now = clock_at(names->file, record);
+	int64_t deadline = (int64_t)record->value;
 	fprintf(out, "%s sets a timer", fiber_of(names, record));
 	if (now == 0 && clock)
 		fprintf(out, " by the %s clock", clock);
-	else if (now && record->value > now) {
+	else if (now && deadline > now) {
 		fputs(" for ", out);
-		tell_ns(out, record->value - now);
+		tell_ns(out, (uint64_t)deadline - (uint64_t)now);
 		fputs(" from now", out);
 	} else if (now)
 		fputs(" for now", out);

@@ -150,7 +150,6 @@ static bool joins_wake(const struct trace_record *first,
 		return second->type == TRACE_WAIT_POP &&
 		       second->value >> 32 == first->value >> 32;
 	case TRACE_OFFLOAD_END:
-		return second->type == TRACE_WAIT_POP && second->peer == first->peer;
 	case TRACE_WAIT_POP:
 	case TRACE_CANCEL_REQUEST:
 		return second->type == TRACE_READY && second->fiber == first->peer;

@@ -76,7 +76,8 @@ struct waiter *waiters_find(const struct waiters *waiters,
 {
 	struct waiter *waiter = waiters_of(waiters, record->peer), *found = NULL;
 	for (; waiter; waiter = waiter->other) {
-		if (waiter->object != waiters_object(record))
+		if (waiter->object != waiters_object(record) ||
+		    waiter->direction == CALLED)
 			continue;
 		if (!waiter->previous)
 			return waiter;
@@ -86,10 +87,21 @@ struct waiter *waiters_find(const struct waiters *waiters,
 	return found;
 }
 
+struct waiter *waiters_find_called(const struct waiters *waiters,
+				   const struct trace_record *record)
+{
+	struct waiter *waiter = waiters_of(waiters, record->peer);
+	while (waiter && (waiter->object != waiters_object(record) ||
+			  waiter->direction != CALLED))
+		waiter = waiter->other;
+	return waiter;
+}
+
 /* ---- coming and leaving ---- */
 
 static void put_first(struct queue_ends *queue, struct waiter *waiter)
 {
+	waiter->previous = NULL;
 	waiter->next = queue->first;
 	if (queue->first)
 		queue->first->previous = waiter;
@@ -100,6 +112,7 @@ static void put_first(struct queue_ends *queue, struct waiter *waiter)
 
 static void put_last(struct queue_ends *queue, struct waiter *waiter)
 {
+	waiter->next = NULL;
 	waiter->previous = queue->last;
 	if (queue->last)
 		queue->last->next = waiter;
@@ -143,6 +156,14 @@ static void take_out(struct queue_ends *queue, const struct waiter *waiter)
 		waiter->next->previous = waiter->previous;
 	else
 		queue->last = waiter->previous;
+}
+
+void waiters_call(struct waiters *waiters, struct waiter *waiter)
+{
+	struct object_queues *queues = queues_of(waiters, waiter->object);
+	take_out(&queues->queues[waiter->direction], waiter);
+	waiter->direction = CALLED;
+	put_last(&queues->queues[CALLED], waiter);
 }
 
 void waiters_leave(struct waiters *waiters, struct waiter *waiter)

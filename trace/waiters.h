@@ -2,10 +2,12 @@
  *
  * Concepts. A queue of waiters is an object, and so is the life of a descriptor, which has
  * two queues: of those who wait to read, and to write. A waiter is a fiber in one of them,
- * from its WAIT_PUSH or WAIT_RETURN to its WAIT_POP.
+ * from its WAIT_PUSH or WAIT_RETURN to its WAIT_POP. One that waits for an offloaded call is
+ * taken out by the helper thread that begins it.
  *
  *   nowhere -- WAIT_PUSH ---> last in its queue  -- WAIT_POP --> nowhere
  *   nowhere -- WAIT_RETURN -> first in its queue -- WAIT_POP --> nowhere
+ *   in its queue -- OFFLOAD_BEGIN --> called -- OFFLOAD_END --> nowhere
  *
  * Each record changes what is kept, whatever else is wrong with it. A waiter is found by its
  * fiber, so that long queues cost no more than short ones. Memory is bounded by the largest
@@ -20,8 +22,9 @@
 #include "trace/format.h"
 #include "trace/slice.h"
 
-/* What is no descriptor has one queue, NEITHER. */
-enum direction { READING, WRITING, NEITHER, DIRECTIONS = NEITHER, QUEUES };
+/* What is no descriptor has one queue, NEITHER; and CALLED are those for whom a helper thread
+ * makes a call, in no order. */
+enum direction { READING, WRITING, NEITHER, DIRECTIONS = NEITHER, CALLED, QUEUES };
 
 struct waiter {
 	struct waiter *next, *previous; /* in its queue */
@@ -53,10 +56,15 @@ enum direction waiters_direction(uint8_t what);
  * memory. */
 struct waiter *waiters_come(struct waiters *waiters, const struct trace_record *record);
 
-/* The one that a WAIT_POP takes out, or NULL. One that is in both queues of a descriptor is
- * taken out of that in which it is first. */
+/* The one that a WAIT_POP or an OFFLOAD_BEGIN takes out of its queue, or NULL. One that is in
+ * both queues of a descriptor is taken out of that in which it is first. */
 struct waiter *waiters_find(const struct waiters *waiters,
 			    const struct trace_record *record);
+
+/* Its call begins; and the one whose call an OFFLOAD_END ends, or NULL. */
+void waiters_call(struct waiters *waiters, struct waiter *waiter);
+struct waiter *waiters_find_called(const struct waiters *waiters,
+				   const struct trace_record *record);
 
 /* Takes it out, and frees it. */
 void waiters_leave(struct waiters *waiters, struct waiter *waiter);

@@ -126,6 +126,16 @@ Test(check_waits, a_cause_is_for_one_run)
 		      5, NO_CAUSE);
 }
 
+/* A wake that comes when its run is over pays for no other one. */
+Test(check_waits, a_late_cause_is_for_its_own_run)
+{
+	expect_broken(START READER PUSH("2", "1") PARK("2") READY("2") RUN("2") POP_AS(
+			      "timed out", "2", "2", "2") PUSH("2", "3") SET("2", "500")
+			      PARK("2") FIRE("2", "501") READY("2") RUN("2")
+				      POP_AS("woken", "2", "2", "4") END("2") STOP,
+		      5, NO_CAUSE);
+}
+
 /* Who makes it ready elsewhere has its cause before it. */
 #define READY_THERE "1 READY place=local fiber=2 waker=0xFFFF0001\n"
 #define RUN_THERE   "1 SWITCH reason=idle next=2 previous=0xFFFF0001\n"
@@ -180,6 +190,21 @@ Test(check_waits, a_request_to_end_is_a_cause)
 		    "all hold (");
 }
 
+/* Of one that is there to the end, too. */
+Test(check_waits, a_request_to_main_is_a_cause)
+{
+	expect_good(
+		START "0 CREATE child=0xFFFF0000\n" PUSH(
+			"1",
+			"1") "0 SWITCH reason=park next=0xFFFF0000 previous=1\n"
+			     "0 READY place=local fiber=1 waker=0xFFFF0000\n"
+			     "0 SWITCH reason=idle next=1 previous=0xFFFF0000\n"
+			     "1 CANCEL_REQUEST canceler=0xFFFF0001 target=1\n"
+			     "0 WAIT_POP outcome=canceled waker=1 waiter=1 queue=60 "
+			     "queue_sequence=2\n" STOP,
+		"all hold (");
+}
+
 /* A request and a pop are causes of two READYs, whatever comes first. */
 #define AGAIN PUSH("2", "4") PARK("2") READY("2") RUN("2") LEAVES("5") END("2")
 Test(check_waits, a_request_is_the_cause_of_one)
@@ -224,10 +249,11 @@ Test(check_waits, who_awaits_needs_no_such_cause)
 		    "all hold (");
 }
 
-#define CALL                                                                           \
-	"2 OFFLOAD_BEGIN waiter=2 queue=60 queue_sequence=2\n"                         \
-	"2 OFFLOAD_END waiter=2 queue=60 queue_sequence=3\n"                           \
-	"2 WAIT_POP outcome=woken waiter=2 queue=60 queue_sequence=4\n"
+#define BEGINS(fiber, turn)                                                            \
+	"2 OFFLOAD_BEGIN waiter=" fiber " queue=60 queue_sequence=" turn "\n"
+#define ENDS(fiber, turn)                                                              \
+	"2 OFFLOAD_END waiter=" fiber " queue=60 queue_sequence=" turn "\n"
+#define CALL         BEGINS("2", "2") ENDS("2", "3")
 #define CALLS        START READER PUSH_AS("an offloaded call", "2", "1") PARK("2")
 #define HELPER_READY "2 READY place=injected fiber=2\n"
 #define TAKEN        "0 STEAL queue=injected fiber=2 size=1 batch=1\n"
@@ -240,11 +266,46 @@ Test(check_waits, a_helper_makes_ready_whose_call_it_made)
 		      "it\n");
 	/* Once for each call. */
 	expect_broken(CALLS CALL HELPER_READY TAKEN RUN("2")
-			      PUSH_AS("an offloaded call", "2", "5") PARK("2")
+			      PUSH_AS("an offloaded call", "2", "4") PARK("2")
 				      HELPER_READY
 		      "0 STEAL queue=injected fiber=2 size=1 batch=2\n" RUN("2")
-			      POP_AS("canceled", "2", "2", "6") END("2") STOP,
+			      POP_AS("canceled", "2", "2", "5") END("2") STOP,
 		      5, "by helper 2, which has made no call for it\n");
+}
+
+/* The call ends while its fiber is about to park; the helper makes nobody ready then. */
+Test(check_waits, the_end_of_a_call_may_come_after_the_ready)
+{
+	expect_good(CALLS READY("2") RUN("2") CALL END("2") STOP, "all hold (");
+	expect_good(CALLS READY("2") RUN("2") END("2") CALL STOP, "all hold (");
+	expect_broken(CALLS READY("2") RUN("2") POP_AS("canceled", "2", "2", "2")
+			      END("2") STOP,
+		      5, NO_CAUSE);
+}
+
+/* One whose call has begun is in no queue, and another may wait behind it. */
+#define TWO_TAKEN                                                                      \
+	"0 STEAL queue=injected fiber=3 size=2 batch=1\n"                              \
+	"0 STEAL queue=injected fiber=2 size=2 batch=1\n" RUN("3") END("3") RUN("2")   \
+		END("2")
+Test(check_waits, calls_begin_in_order)
+{
+	expect_broken(
+		CALLS FIBER("3", "late") PUSH_AS("an offloaded call", "3", "2") PARK(
+			"3") BEGINS("3", "3") BEGINS("2", "4")
+			ENDS("3", "5") "2 READY place=injected fiber=3\n" ENDS("2", "6")
+				HELPER_READY TWO_TAKEN STOP,
+		10,
+		"late has its call made, but reader is first in object 60's "
+		"queue\n");
+	expect_good(CALLS BEGINS("2", "2") FIBER("3", "late") PUSH_AS(
+			    "an offloaded call", "3", "3") PARK("3") BEGINS("3", "4")
+			    ENDS("3", "5") "2 READY place=injected fiber=3\n" ENDS(
+				    "2", "6") HELPER_READY TWO_TAKEN STOP,
+		    "all hold (");
+	expect_broken(START READER CALL END("2") STOP, 10,
+		      "reader is taken out of object 60's queue, but it is not in "
+		      "it\n");
 }
 
 /* The window has the push, and who knows what there was before it. */
@@ -371,6 +432,33 @@ Test(check_waits, each_direction_is_a_queue)
 		    "all hold (");
 }
 
+Test(check_waits, the_queue_is_that_in_which_it_is_first)
+{
+	expect_good(TWO_WAIT FIBER("4", "both") PUSH_AS("writable", "4", "3") PUSH(
+			    "4", "4") PARK("4") POP("4", "5") READY("4") POP("2", "6")
+			    READY("2") POP("3", "7") READY("3") RUN("4")
+				    POP_AS("woken elsewhere", "4", "4", "8") END("4")
+					    RUN("3") END("3") RUN("2") END("2") STOP,
+		    "all hold (");
+}
+
+/* Of the queue that the record names. */
+Test(check_waits, one_can_wait_in_two_queues)
+{
+	expect_good(
+		START READER PUSH(
+			"2",
+			"1") "0 WAIT_PUSH what=\"its turn in a queue\" waiter=2 "
+			     "queue=61 "
+			     "queue_sequence=1\n" PARK("2") FIBER("3", "late") PUSH(
+				     "3", "2") PARK("3") POP("2", "3") READY("2")
+				     RUN("2") "0 WAIT_POP outcome=\"woken elsewhere\" "
+					      "waker=2 waiter=2 queue=61 "
+					      "queue_sequence=2\n" END("2")
+						      POP("3", "4") GOES_ON("3") STOP,
+		"all hold (");
+}
+
 Test(check_waits, a_pop_of_who_is_not_there_breaks_10)
 {
 	expect_broken(START READER POP_AS("timed out", "2", "2", "1") END("2") STOP, 10,
@@ -416,6 +504,14 @@ Test(check_waits, a_window_judges_the_order_of_those_it_saw_come)
 	expect_broken(RING LATER("2", "40", "11", "12") LATER("3", "41", "13", "14")
 			      POP_THEN("15", "3", "42"),
 		      10, "fiber 3 is woken, but fiber 2 is first");
+	/* Of a queue that came to be in the window, it knows all. */
+	expect_broken(RING POP_THEN("15", "7", "1"), 10,
+		      "fiber 7 is taken out of object 60's queue, but it is not in "
+		      "it\n");
+	/* Those who wait when a descriptor is closed are taken out after it. */
+	expect_good(RING CLOSE_THEN("15", "40") POP_THEN("16", "7", "41")
+			    POP_THEN("17", "8", "42"),
+		    "all hold (");
 }
 
 /* ---- invariant 11: no timer early ---- */
@@ -429,10 +525,21 @@ Test(check_waits, a_timer_fires_at_its_deadline_or_later)
 		"      step 7, worker 0: TIMER_SET clock=awake sleeper=2 (reader) "
 		"deadline=500, its record 4\n"
 		"  ==> step 9, worker 0: TIMER_FIRE");
-	expect_broken(
-		SLEEPS PARK("2") "0 TIMER_FIRE clock=real sleeper=2 now=900\n" GOES_ON(
+	/* Of several deadlines, another has passed. */
+	expect_good(
+		SLEEPS PARK("2") "0 TIMER_FIRE clock=real sleeper=2 now=9\n" GOES_ON(
 			"2") STOP,
-		11, "reader's timer fires by another clock than it was set by\n");
+		"all hold (");
+	/* Before 1970. */
+	expect_good(START READER SET("2", "18446744073709551614") PARK("2")
+			    FIRE("2", "18446744073709551615") GOES_ON("2") STOP,
+		    "all hold (");
+	expect_good(START READER SET("2", "18446744073709551614") PARK("2")
+			    FIRE("2", "5") GOES_ON("2") STOP,
+		    "all hold (");
+	expect_broken(START READER SET("2", "5") PARK("2")
+			      FIRE("2", "18446744073709551614") GOES_ON("2") STOP,
+		      11, "reader's timer fires 7 ns before its deadline\n");
 }
 
 Test(check_waits, a_timer_is_set_and_ended_in_turn)
@@ -468,6 +575,9 @@ Test(check_waits, a_window_may_begin_with_a_timer_set)
 
 Test(check_waits, only_what_is_watched_is_told)
 {
+	expect_good(WAITS PARK("2") EVENT("readable", "3") POP("2", "4")
+			    EVENT("readable", "5") GOES_ON("2") STOP,
+		    "all hold (");
 	expect_good(START READER WATCH("reading", "1") WATCH("writing", "2") PARK("2")
 			    EVENT("writable", "3") EVENT("readable, hung up", "4")
 				    GOES_ON("2") STOP,
@@ -557,6 +667,14 @@ Test(check_waits, who_may_still_be_woken_is_not_lost)
 	expect_good(HUNG WAITS PARK("2") EVENT("readable", "3") POP("2", "4") READY("2")
 			    RUN("2") RETURN("2", "5") PARK("2") "0 MARK fiber=1\n",
 		    "all hold (");
+	/* It came when the event had taken out the one who had waited, too late for it. */
+	expect_good(HUNG START READER WATCH("reading", "1") SET("2", "5") PUSH("2", "2")
+			    PARK("2") FIBER("3", "late") PARK("3") FIRE("2", "6")
+				    READY("2") EVENT("readable", "3") POP_AS(
+					    "timed out", "1", "2", "4") READY("3")
+					    RUN("3") PUSH("3", "5")
+						    PARK("3") "0 MARK fiber=1\n",
+		    "all hold (");
 	/* It was canceled. */
 	expect_good(HUNG WAITS PARK("2") CANCEL READY("2") EVENT("readable", "3")
 			    POP_AS("canceled", "1", "2", "4") "0 MARK fiber=1\n",
@@ -645,4 +763,15 @@ Test(check_waits, only_to_ask_the_kernel_is_done_asleep)
 			"1") "1 TIMER_FIRE clock=awake sleeper=2 now=501\n" AWAKE("2")
 			GOES_ON("2") STOP,
 		21, "worker 1 records a TIMER_FIRE while it sleeps\n");
+}
+
+/* A helper's wake, too, is recorded by the worker that it wakes. */
+Test(check_waits, a_helpers_wake_cannot_be_missed)
+{
+	expect_good(HUNG CALLS "0 CREATE child=0xFFFF0000\n"
+			       "0 SWITCH reason=park next=0xFFFF0000 previous=1\n"
+			       "0 WORKER_SLEEP where=asleep running=0xFFFF0000 "
+			       "sleeper=7 sleeper_sequence=1\n" SLEEP("1")
+				       CALL HELPER_READY,
+		    "invariant 18 (everything ends) had no event to judge\n");
 }
