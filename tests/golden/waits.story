@@ -17,7 +17,7 @@
    3.0 us  worker 1 has 1 event from the kernel; worker 1 goes on: an event or deadline came
    3.0 us  worker 1: the kernel tells that descriptor 5 is readable; idle 1 wakes reader; idle 1 makes reader ready (local); idle 1 leaves for reader (idle); 100 bytes of idle 1's stack stay in use
    3.1 us  worker 1: reader finds that descriptor 5 is not readable after all, and is first in line again; reader leaves for idle 1 (park); 240 bytes of reader's stack stay in use
-   4.0 us  helper 2 has made a call for caller; caller is woken; caller becomes ready (injected)
+   4.0 us  helper 2 has made a call for caller; caller becomes ready (injected)
    4.1 us  worker 1 takes caller out of the injection queue; idle 1 leaves for caller (idle); 100 bytes of idle 1's stack stay in use
    4.1 us  worker 1: caller asks reader to end early; caller makes reader ready (local)
    4.1 us  worker 1: caller's function returns
