@@ -303,6 +303,10 @@ Test(check_waits, calls_begin_in_order)
 			    ENDS("3", "5") "2 READY place=injected fiber=3\n" ENDS(
 				    "2", "6") HELPER_READY TWO_TAKEN STOP,
 		    "all hold (");
+	expect_broken(CALLS CANCEL BEGINS("2", "2") READY("2") RUN("2")
+			      POP_AS("canceled", "2", "2", "3") ENDS("2", "4") END("2")
+				      STOP,
+		      10, "reader is taken out of object 60's queue, but it is not in");
 	expect_broken(START READER CALL END("2") STOP, 10,
 		      "reader is taken out of object 60's queue, but it is not in "
 		      "it\n");
