@@ -74,11 +74,15 @@ static inline uint64_t readiness_event(struct readiness *readiness, uint32_t gen
 	return 0;
 }
 
-/* After a system call before which `note` was noted: it is not ready, as far as events go that
- * had come then. flags: READINESS_READY, or READINESS_WORTH after an EAGAIN. */
-static inline void readiness_clear(struct readiness *readiness, uint64_t note,
-				   uint64_t flags)
+/* After a system call of that generation before which `note` was noted: it is not ready, as far as
+ * events go that had come then. A note of the next generation, taken while a close went on, says
+ * nothing of this one's descriptor, nor the call of the next one's. flags: READINESS_READY, or
+ * READINESS_WORTH after an EAGAIN. */
+static inline void readiness_clear(struct readiness *readiness, uint32_t generation,
+				   uint64_t note, uint64_t flags)
 {
+	if (readiness_generation(note) != generation)
+		return;
 	uint64_t word = load_relaxed(&readiness->word); /* a guess; the CAS verifies it */
 	/* Nothing but WAITED may have changed. */
 	while (((word ^ note) & ~READINESS_WAITED) == 0)
@@ -108,15 +112,15 @@ static inline void readiness_set_waited(struct readiness *readiness, bool waited
 	uint64_t next;
 	do
 		next = waited ? word | READINESS_WAITED : word & ~READINESS_WAITED;
-	while (word != next && !cas_acq_rel(&readiness->word, &word, next)); /* as above */
+	while (word != next &&
+	       !cas_acq_rel(&readiness->word, &word, next)); /* as above */
 }
 
 /* Under the lock: the next owner's. Nothing is known, so trying is worth it. */
 static inline void readiness_begin(struct readiness *readiness, uint32_t generation)
 {
 	/* Release: late events see that they are late. Pairs with: readiness_event. */
-	store_release(&readiness->word,
-		      (uint64_t)generation << 32 | READINESS_READY);
+	store_release(&readiness->word, (uint64_t)generation << 32 | READINESS_READY);
 }
 
 #endif
