@@ -31,6 +31,13 @@ static struct turns *turns_of(const struct io *io)
 	return &io->descriptor->turns[io->direction];
 }
 
+/* As readiness_clear. */
+static void clear(const struct io *io, uint64_t flags)
+{
+	readiness_clear(&turns_of(io)->readiness, use_generation(io->use), io->note,
+			flags);
+}
+
 /* ---- uses ---- */
 
 /* A use of the generation that the operation began with; -EBADF. */
@@ -135,7 +142,7 @@ static int io_again(struct io *io)
 		leave_turn(io);
 		return error;
 	}
-	readiness_clear(&turns_of(io)->readiness, io->note, READINESS_WORTH);
+	clear(io, READINESS_WORTH);
 	return wait_until_worth_trying(io);
 }
 
@@ -188,7 +195,7 @@ static int64_t try_read(struct io *io, void *buffer, size_t length)
 	 * has. At its end it stays ready. */
 	if (got > 0 && (size_t)got < length && (io->use & USE_STREAM) &&
 	    (io->note & (READINESS_HANGUP | READINESS_WATCHED)) == READINESS_WATCHED)
-		readiness_clear(&turns_of(io)->readiness, io->note, READINESS_READY);
+		clear(io, READINESS_READY);
 	return got;
 }
 
