@@ -164,9 +164,9 @@ int system_is_ready(int fd, bool writes)
 {
 	struct pollfd asked = {.fd = fd, .events = writes ? POLLOUT : POLLIN};
 	int count;
-	do
+	do /* EAGAIN: it lacks memory for a moment */
 		count = poll(&asked, 1, 0);
-	while (count < 0 && errno == EINTR);
+	while (count < 0 && (errno == EINTR || errno == EAGAIN));
 	if (count < 0)
 		return -errno;
 	return asked.revents & POLLNVAL ? -EBADF : count;
