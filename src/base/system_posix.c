@@ -115,7 +115,7 @@ int system_truncate(int fd, uint64_t size)
 
 int system_close(int fd)
 {
-	return close(fd) < 0 ? -errno : 0;
+	return close(fd) < 0 && errno != EINTR ? -errno : 0;
 }
 
 int system_write_all(int fd, const void *data, size_t size)
