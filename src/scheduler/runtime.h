@@ -8,7 +8,7 @@
 
 /* worker.c */
 
-/* Fills in a worker that is not born. -ENOMEM. */
+/* Fills in a worker that is not born. -ENOMEM, and there is nothing to destroy. */
 int worker_init(struct worker *worker, struct weft *io, uint32_t index);
 void worker_destroy(struct worker *worker);
 

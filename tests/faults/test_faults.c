@@ -15,7 +15,7 @@
 #include "tests/on_valgrind.h"
 #include "weft.h"
 
-#define HANGS_S      20    /* a run that takes longer hangs */
+#define HANGS_S      8     /* a run that takes longer hangs */
 #define RUNS_MAX     2000  /* of one kind: by then a run must have been unharmed */
 #define STORM_FAULTS 20000 /* in one scenario */
 #define STORM_RUNS   4000  /* at most: some scenarios make few calls */
