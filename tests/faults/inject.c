@@ -365,13 +365,14 @@ ssize_t __wrap_read(int fd, void *data, size_t size)
 	return got;
 }
 
+int __real_fstat(int fd, struct stat *status);
 ssize_t __real_write(int fd, const void *data, size_t size);
 ssize_t __wrap_write(int fd, const void *data, size_t size);
 ssize_t __wrap_write(int fd, const void *data, size_t size)
 {
 	/* A bell takes eight bytes or none, and always has room. */
 	struct stat status;
-	bool is_bell = fstat(fd, &status) == 0 && (status.st_mode & S_IFMT) == 0;
+	bool is_bell = __real_fstat(fd, &status) == 0 && (status.st_mode & S_IFMT) == 0;
 	size_t whole = size;
 	int what = is_bell ? choose(INJECT_WRITE, EAGAIN)
 			   : choose_transfer(INJECT_WRITE, fd, &size);
@@ -447,7 +448,6 @@ int __wrap_ftruncate(int fd, off_t size)
 	return fails(INJECT_FTRUNCATE) ? -1 : __real_ftruncate(fd, size);
 }
 
-int __real_fstat(int fd, struct stat *status);
 int __wrap_fstat(int fd, struct stat *status);
 int __wrap_fstat(int fd, struct stat *status)
 {
