@@ -5,9 +5,12 @@
 #include <criterion/criterion.h>
 #include <criterion/parameterized.h>
 #include <dirent.h>
+#include <errno.h> /* for the names of the constants */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "tests/faults/inject.h"
@@ -15,10 +18,11 @@
 #include "tests/on_valgrind.h"
 #include "weft.h"
 
-#define HANGS_S      8     /* a run that takes longer hangs */
+#define HANGS_S      20    /* a run that takes longer hangs */
 #define RUNS_MAX     2000  /* of one kind: by then a run must have been unharmed */
 #define STORM_FAULTS 20000 /* in one scenario */
-#define STORM_RUNS   4000  /* at most: some scenarios make few calls */
+#define STORM_RUNS   1500  /* at most: some scenarios make few calls */
+#define CHECK_EVERY  16    /* runs of a storm, another runtime is tried */
 #define SEED         1
 
 static const uint32_t workers[] = {1, 2, 4};
@@ -130,8 +134,9 @@ static bool is_allowed(const struct scenario *scenario, int error)
 	return false;
 }
 
-/* The plan is made. told: whether a fault of it may be. Returns how many faults there were. */
-static uint64_t run(const struct scenario *scenario, uint32_t count, bool told)
+/* The plan is made. told: whether a fault of it may be. checks: whether another runtime is tried
+ * after it. Returns how many faults there were. */
+static uint64_t run(const struct scenario *scenario, uint32_t count, bool told, bool checks)
 {
 	(void)alarm(HANGS_S);
 	int error = scenario->run(count);
@@ -142,7 +147,7 @@ static uint64_t run(const struct scenario *scenario, uint32_t count, bool told)
 		scenario_wrong("%d has no text", error);
 	inject_pause();
 	compare(&before);
-	if (faults > 0)
+	if (faults > 0 && checks)
 		scenario_check();
 	inject_resume();
 	inject_nothing();
@@ -157,7 +162,7 @@ static uint64_t run_each(const struct scenario *scenario, uint32_t count,
 {
 	for (uint64_t k = 1; k <= RUNS_MAX; k++) {
 		inject_kth(kind, k);
-		if (run(scenario, count, kind->is_told) == 0)
+		if (run(scenario, count, kind->is_told, true) == 0)
 			return k - 1;
 	}
 	scenario_wrong("%s: %d runs, and none was unharmed", kind->name, RUNS_MAX);
@@ -205,7 +210,7 @@ static void storm(const struct scenario *scenario, uint32_t count, bool told)
 		/* From a call in fifty to one in three; what is told ends a run early. */
 		unsigned permille = told ? 20 : 100 + 50 * (unsigned)(runs % 5);
 		inject_storm(seed + runs, permille, told);
-		faults += run(scenario, count, told);
+		faults += run(scenario, count, told, runs % CHECK_EVERY == 0);
 	}
 	cr_assert_gt(faults, 0);
 	printf("faults: %s, %u workers, storm %s: %llu faults in %llu runs, "
@@ -231,6 +236,29 @@ ParameterizedTest(size_t *number, faults, storms, .init = set_up)
 	scenario_begin(scenario->name, count);
 	storm(scenario, count, false);
 	storm(scenario, count, true);
+}
+
+/* ---- what a process does once ---- */
+
+/* The first runtime of a process asks to be told of forks. */
+Test(faults, a_child_is_told_although_there_was_no_memory_at_first)
+{
+	const struct inject_kind *kind = inject_kinds;
+	struct weft *io;
+	while (kind->call != INJECT_ATFORK)
+		kind++;
+	inject_kth(kind, 1);
+	cr_assert_eq(weft_init(&io, NULL), -ENOMEM);
+	cr_assert_eq(inject_faults(), 1);
+	cr_assert_eq(weft_init(&io, NULL), 0);
+	inject_nothing();
+	pid_t child = fork();
+	if (child == 0)
+		_exit(weft_check_cancel(io) == -EOWNERDEAD ? 0 : 1);
+	int status;
+	cr_assert_eq(waitpid(child, &status, 0), child);
+	cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	cr_assert_eq(weft_deinit(io), 0);
 }
 
 #endif
