@@ -167,6 +167,9 @@ int weft_init(struct weft **result, const struct weft_options *given)
 		return error;
 	if (options.on_fatal)
 		base_set_fatal_hook(options.on_fatal);
+	error = process_watch_forks();
+	if (error)
+		return error;
 	struct weft *io = allocate(&options);
 	if (!io)
 		return -ENOMEM;
