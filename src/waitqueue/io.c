@@ -33,27 +33,23 @@ static struct turns *turns_of(const struct io *io)
 
 /* ---- uses ---- */
 
+static void drop_use(struct io *io)
+{
+	/* A close's error is not ours: its closer has had its answer. */
+	(void)descriptor_end_use(io->descriptor, io->fd);
+}
+
 /* A use of the generation that the operation began with; -EBADF. */
 static int take_use(struct io *io, bool begins)
 {
 	uint64_t word;
-	bool closes = false;
-	if (!use_take(&io->descriptor->use, &word, &closes)) {
-		if (closes)
-			(void)system_close(io->fd); /* its closer has had its answer */
-		return -EBADF;
-	}
+	bool taken = use_take(&io->descriptor->use, &word);
 	if (begins)
 		io->use = word;
-	if (use_generation(word) == use_generation(io->use))
+	if (taken && use_generation(word) == use_generation(io->use))
 		return 0;
-	(void)descriptor_end_use(io->descriptor, io->fd); /* as above */
+	drop_use(io);
 	return -EBADF;
-}
-
-static void drop_use(struct io *io)
-{
-	(void)descriptor_end_use(io->descriptor, io->fd); /* as in take_use */
 }
 
 static void leave_turn(struct io *io)
