@@ -253,8 +253,9 @@ int weft_check_cancel(struct weft *io);
 /* ---- descriptors ---- */
 
 /* Weft's way with a descriptor that it did not make: its calls ask poll(2) before each system
- * call that might block, and write at most PIPE_BUF bytes at a time. weft_adopt makes it
- * non-blocking, for all who share it, and saves that.
+ * call that might block, and write at most PIPE_BUF bytes at a time; a terminal may take less
+ * when it is nearly full, and then a write blocks its worker. weft_adopt makes it non-blocking,
+ * for all who share it, and saves that.
  *
  * A descriptor that was given to any call here is to be closed by weft_close, and not by close(2):
  * its number may be another's a moment later. */
@@ -278,7 +279,7 @@ int weft_wait_readable(struct weft *io, int fd);
 int weft_wait_writable(struct weft *io, int fd);
 
 /* Reads up to `length` bytes into `buffer`, the caller's, when there are any. Returns how many; 0: the
- * end, or length is 0. Suspends. A cancelation point, before it has read anything. Errors: as
+ * end, or length is 0, for which it does not wait. Suspends. A cancelation point, before it has read anything. Errors: as
  * weft_wait_readable, and the system call's own. On anything that can be polled: pipes, sockets,
  * terminals; of a regular file it reads at once, and blocks its worker meanwhile. */
 ssize_t weft_read(struct weft *io, int fd, void *buffer, size_t length);

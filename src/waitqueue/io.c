@@ -101,8 +101,8 @@ static int wait_until_worth_trying(struct io *io)
 
 /* ---- an operation's beginning, middle and end ---- */
 
-/* Returns 0 when the system call may be tried; else the operation is over. */
-static int io_begin(struct io *io, struct weft *weft, int fd, int direction)
+/* Has a use, and has not looked whether it is its turn; else the operation is over. */
+static int io_enter(struct io *io, struct weft *weft, int fd, int direction)
 {
 	struct worker *worker = scheduler_worker_here(weft);
 	if (!worker)
@@ -111,8 +111,13 @@ static int io_begin(struct io *io, struct weft *weft, int fd, int direction)
 	int error = wait_check(worker);
 	if (!error)
 		error = descriptor_of(weft, fd, &io->descriptor);
-	if (!error)
-		error = take_use(io, true);
+	return error ? error : take_use(io, true);
+}
+
+/* Returns 0 when the system call may be tried; else the operation is over. */
+static int io_begin(struct io *io, struct weft *weft, int fd, int direction)
+{
+	int error = io_enter(io, weft, fd, direction);
 	if (error)
 		return error;
 	io->note = readiness_note(&turns_of(io)->readiness);
@@ -187,10 +192,24 @@ static int64_t try_read(struct io *io, void *buffer, size_t length)
 	return got;
 }
 
+/* There is always that much. */
+static ssize_t read_nothing(struct weft *weft, int fd, void *buffer)
+{
+	struct io io;
+	int error = io_enter(&io, weft, fd, READING);
+	if (error)
+		return error;
+	int64_t got = system_read(fd, buffer, 0);
+	drop_use(&io);
+	return (ssize_t)got;
+}
+
 ssize_t weft_read(struct weft *weft, int fd, void *buffer, size_t length)
 {
 	struct io io;
 	int error;
+	if (length == 0)
+		return read_nothing(weft, fd, buffer);
 	for (error = io_begin(&io, weft, fd, READING); !error; error = io_again(&io)) {
 		int64_t got = try_read(&io, buffer, length);
 		if (got == -EAGAIN)
