@@ -301,7 +301,8 @@ int weft_offload(struct weft *io, weft_offloaded *function, void *argument);
 
 /* Waits for one of `count` signals, and returns its number. From the first call on that names a
  * signal, and until weft_deinit, this signal does nothing else in the process: one that comes while
- * nobody waits is kept, once, for the next that does. Suspends. A cancelation point. Errors: -EINVAL
+ * nobody waits is kept, once, for the next that does. It is unblocked in the thread of the caller, the
+ * program's own thread among them, until weft_deinit. Suspends. A cancelation point. Errors: -EINVAL
  * for no signals, or one that cannot be caught; -EBUSY if another runtime of the process waits for
  * one of them; -ECANCELED, -WEFT_EDEADLINE, -ENOMEM. */
 int weft_signal_wait(struct weft *io, const int *signals, size_t count);
