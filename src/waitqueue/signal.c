@@ -39,9 +39,21 @@ static void note_signal(struct weft *io, int number)
 	(void)poller_wake(&io->poller); /* no error of it is known */
 }
 
+/* In a child of fork: what the program had set is to meet it. */
+static void hand_to_program(int number)
+{
+	(void)system_result(sigaction(number, &process.before[number], NULL));
+	(void)raise(number); /* blocked until the handler returns */
+}
+
 static void handle(int number)
 {
 	int error = system_error();
+	if (scheduler_is_orphan()) {
+		hand_to_program(number);
+		system_set_error(error);
+		return;
+	}
 	/* One order: we are counted before the owner is read. Pairs with: signals_close. */
 	(void)fetch_add_seq_cst(&process.handling, 1);
 	struct weft *io = load_seq_cst(&process.owner[number]);
