@@ -107,7 +107,7 @@ int main(void)
 		{"call", measure_call},
 		{0},
 	};
-	side_begin(2);
+	side_begin(1);
 	side_answer("epoll, by hand", loads);
 	return 0;
 }
