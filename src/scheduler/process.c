@@ -58,7 +58,7 @@ static void orphan(void)
 	if (load_relaxed(&runtimes) == 0) /* see there */
 		return;
 	store_relaxed(&is_orphan, true); /* nobody else is here */
-	if (io) /* EINVAL only */
+	if (io)                          /* EINVAL only */
 		(void)pthread_sigmask(SIG_SETMASK, &io->program_signals, NULL);
 	base_set_this_thread(NULL);
 }

@@ -12,10 +12,10 @@
 static struct {
 	/* Whose it is; NULL: the program's. Changed under the lock, read by the handler. */
 	_Atomic(struct weft *) owner[SIGNALS_MAX];
-	_Atomic bool has_come[SIGNALS_MAX];      /* and was not taken yet */
-	_Atomic uint32_t handling;               /* handlers that run just now */
-	struct tiny_lock lock;                   /* for the owners, and: */
-	struct sigaction before[SIGNALS_MAX];    /* what the program had */
+	_Atomic bool has_come[SIGNALS_MAX];   /* and was not taken yet */
+	_Atomic uint32_t handling;            /* handlers that run just now */
+	struct tiny_lock lock;                /* for the owners, and: */
+	struct sigaction before[SIGNALS_MAX]; /* what the program had */
 	/* In the thread of the owner's first worker, which alone touches it. */
 	bool was_blocked[SIGNALS_MAX];
 } process;
@@ -70,7 +70,8 @@ static void handle(int number)
 static int may_own(struct weft *io, int number)
 {
 	struct sigaction found;
-	if (number <= 0 || number >= SIGNALS_MAX || number == SIGKILL || number == SIGSTOP)
+	if (number <= 0 || number >= SIGNALS_MAX || number == SIGKILL ||
+	    number == SIGSTOP)
 		return -EINVAL;
 	struct weft *owner = load_relaxed(&process.owner[number]); /* under the lock */
 	if (owner && owner != io)
@@ -81,7 +82,8 @@ static int may_own(struct weft *io, int number)
 /* Under the lock. */
 static void own(struct weft *io, int number)
 {
-	struct sigaction action = {.sa_handler = handle, .sa_flags = SA_RESTART | SA_ONSTACK};
+	struct sigaction action = {.sa_handler = handle,
+				   .sa_flags = SA_RESTART | SA_ONSTACK};
 	if (load_relaxed(&process.owner[number])) /* under the lock */
 		return;
 	sigfillset(&action.sa_mask);
