@@ -126,6 +126,7 @@ CRITERION_HELP := $(if $(findstring thread,$(SANITIZE)),tests/criterion_tsan.c) 
 
 # Functions that a module's tests have a version of their own of.
 WRAPS_scheduler := pthread_create
+WRAPS_waitqueue := clock_gettime pthread_create pthread_cond_timedwait
 
 define module
 $(BUILD)/tests/$(1): $(call objects,$(wildcard tests/$(1)/test_*.c tests/$(1)/*.S) $(CRITERION_HELP) \

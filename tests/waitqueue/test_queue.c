@@ -22,7 +22,7 @@ static void line_up(struct weft *io, int first, int count)
 	for (int i = first; i < first + count; i++) {
 		answers[i] = 1;
 		weft_async(io, &futures[i], wait_once, NULL, 0, &answers[i]);
-		until_waits(io, &futures[i]);
+		cr_assert(until_waits(io, &futures[i]));
 	}
 }
 
@@ -69,7 +69,7 @@ Test(queue, those_woken_together_run_in_order)
 	struct weft *io = begin(1);
 	for (int i = 0; i < CROWD; i++) {
 		weft_async(io, &futures[i], wait_and_count, NULL, 0, &answers[i]);
-		until_waits(io, &futures[i]);
+		cr_assert(until_waits(io, &futures[i]));
 	}
 	cr_assert_eq(waitqueue_wake(io, &queue, CROWD), CROWD);
 	for (int i = 0; i < CROWD; i++)
@@ -186,7 +186,7 @@ Test(queue, one_that_is_timed_out_leaves_the_others_in_order)
 			int64_t patience = i == 2 ? 20 * MS : LONG;
 			weft_async(io, &futures[i], wait_a_while, &patience,
 				   sizeof patience, &answers[i]);
-			until_waits(io, &futures[i]);
+			(void)until_waits(io, &futures[i]);
 		}
 		assert_answers(io, 2, -WEFT_EDEADLINE);
 		for (int i = 0; i < 5; i++) {
@@ -235,7 +235,7 @@ Test(queue, asks_under_its_lock_whether_to_wait)
 		cr_assert(no.asked && no.locked);
 		cr_assert_eq(waitqueue_wake(io, &no.queue, 1), 0); /* it was never in */
 		weft_async(io, &future, ask_and_wait, NULL, 0, &yes);
-		until_waits(io, &future);
+		cr_assert(until_waits(io, &future));
 		cr_assert(yes.asked && yes.locked);
 		cr_assert_eq(waitqueue_wake(io, &yes.queue, 1), 1);
 		weft_await(io, &future);
@@ -265,7 +265,7 @@ Test(queue, one_that_need_not_wait_has_not_been_told_to_end)
 	struct ask ask = {.may = false};
 	weft_async(io, &future, ask_wait_and_check, NULL, 0, &ask);
 	cr_assert(cancel(io, &future));
-	until_waits(io, &future);
+	cr_assert(until_waits(io, &future));
 	cr_assert_eq(waitqueue_wake(io, &ask.queue, 1), 1);
 	weft_await(io, &future);
 	end(io);

@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
+#include "future/rendezvous.h"
 #include "tests/on_valgrind.h"
 #include "waitqueue/waitqueue.h"
 #include "weft.h"
@@ -44,11 +45,14 @@ static inline bool waits(const struct weft_future *future)
 	return ticket_look(&fiber_behind(future)->ticket) == TICKET_WAITING;
 }
 
-/* Until it has parked. Its last wait is over by then, or it had none. */
-static inline void until_waits(struct weft *io, const struct weft_future *future)
+/* Until it has parked, or has ended: then one that sleeps for a moment has been faster. Its last
+ * wait is over by then, or it had none. Returns whether it waits. */
+static inline bool until_waits(struct weft *io, struct weft_future *future)
 {
-	while (!waits(future))
+	struct rendezvous *meeting = (struct rendezvous *)(void *)&future->meeting;
+	while (!waits(future) && !rendezvous_is_finished(meeting))
 		weft_yield(io);
+	return waits(future);
 }
 
 static inline bool cancel(struct weft *io, const struct weft_future *future)
