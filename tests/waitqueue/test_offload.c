@@ -224,7 +224,7 @@ Test(offload, as_many_helpers_as_allowed_and_no_more)
 			until_begun(io, helpers); /* all at once */
 			cr_assert_eq(weft_sleep(io, weft_in(MS)), 0);
 			cr_assert_eq(atomic_load(&begun), helpers);
-			cr_assert_eq(live_helpers(io), helpers);
+			cr_assert_eq((int)live_helpers(io), helpers);
 			for (int i = 0; i < CROWD; i++)
 				open_gate(&calls[i]);
 			for (int i = 0; i < CROWD; i++)

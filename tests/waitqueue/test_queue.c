@@ -368,7 +368,7 @@ Test(queue, two_runtimes_side_by_side)
 /* ---- at once ---- */
 
 static _Atomic bool stop;
-static _Atomic uint32_t woken_in_all;
+static _Atomic int woken_in_all;
 
 static void wake_until_stopped(struct weft *io, const void *context, void *result)
 {
@@ -382,7 +382,7 @@ static void wake_until_stopped(struct weft *io, const void *context, void *resul
 		if (i % 64 == 0)
 			weft_yield(io);
 	}
-	atomic_fetch_add(&woken_in_all, woken);
+	atomic_fetch_add(&woken_in_all, (int)woken);
 }
 
 static void wait_often(struct weft *io, const void *context, void *result)
