@@ -20,10 +20,10 @@ WORKER_SLEEP, WORKER_AWAKE = 19, 21
 QUEUE, READABLE, WRITABLE, OFFLOAD, SIGNAL = range(1, 6)
 WOKEN, TIMED_OUT, CANCELED, CLOSED, ELSEWHERE = range(1, 6)
 READ, WRITE, BOTH = 1, 2, 3
-READ_HANGUP, WRITE_HANGUP = 3, 4
+EDGE_READ, EDGE_WRITE, READ_HANGUP, WRITE_HANGUP = 1, 2, 3, 4
 BY_WAITING, BY_LOOKING = 1, 2
 AWAKE, REAL, BOOT = 1, 2, 3
-LOCAL = 1
+LOCAL, INJECTED = 1, 3
 HELPER_ROLE = 1
 POLLING = 2
 MAIN, IDLER = 1, IDLE_FIBER
@@ -72,6 +72,11 @@ class Waits(Writer):
         self.own(POLL_END, IDLER, BY_WAITING, events)
         self.member(WORKER_AWAKE, 5, IDLER, 0, 1)
 
+    def sleep_until(self, now: int, fiber: int) -> None:
+        """In the kernel, until it is time to fire that fiber's timer."""
+        self.sleep(max(0, now - self.tick - 2_400), 0)
+        self.own(TIMER_FIRE, fiber, AWAKE, now)
+
 
 def helped(helpers: int = 1) -> Waits:
     return Waits(workers=1 + helpers, roles={1 + k: HELPER_ROLE for k in range(helpers)})
@@ -90,7 +95,8 @@ def story(early: bool = False) -> Waits:
     w.start(MAIN)
     names = {2: "a", 3: "b", 4: "c", 5: "napper", 6: "caller"}
     for fiber, name in names.items():
-        w.spawn(fiber, MAIN, name)
+        w.create(fiber, MAIN, name)
+        w.ready(fiber, MAIN, LOCAL)
     w.switch(MAIN, 2, PARK)
     w.watch(2, PIPE, 5, READ)
     w.push(2, PIPE, READABLE, 5)
@@ -98,17 +104,16 @@ def story(early: bool = False) -> Waits:
     w.push(3, PIPE, READABLE, 5)
     w.switch(3, 4, PARK)
     w.push(4, PIPE, READABLE, 5)
-    w.own(TIMER_SET, 4, AWAKE, w.tick + 90_000)
-    late = w.tick + 89_500
+    late, nap = w.tick + 110_000, w.tick + 50_000
+    w.own(TIMER_SET, 4, AWAKE, late)
     w.switch(4, 5, PARK)
-    w.own(TIMER_SET, 5, AWAKE, w.tick + 40_000)
-    nap = w.tick + 39_500
+    w.own(TIMER_SET, 5, AWAKE, nap)
     w.switch(5, 6, PARK)
     w.push(6, CALLS, OFFLOAD)
     w.switch(6, IDLER, PARK)
     w.call(OFFLOAD_BEGIN, 6, CALLS, 1)
     w.sleep(20_000, 1)
-    w.edge(IDLER, PIPE, 5, READABLE)
+    w.edge(IDLER, PIPE, 5, EDGE_READ)
     w.pop(IDLER, 2, PIPE)
     w.ready(2, IDLER, LOCAL)
     w.switch(IDLER, 2, IDLE)
@@ -119,8 +124,7 @@ def story(early: bool = False) -> Waits:
     w.recycle(2)
     w.push(3, PIPE, READABLE, 5, back=True)
     w.switch(3, IDLER, PARK)
-    w.sleep(10_000, 0)
-    w.own(TIMER_FIRE, 5, AWAKE, nap + 3_200)
+    w.sleep_until(nap + 3_200, 5)
     w.ready(5, IDLER, LOCAL)
     w.switch(IDLER, 5, IDLE)
     w.finish(5)
@@ -128,7 +132,7 @@ def story(early: bool = False) -> Waits:
     w.recycle(5)
     w.call(OFFLOAD_END, 6, CALLS, 1)
     w.pop(0, 6, CALLS, segment=1)
-    w.ready(6, 0, LOCAL, worker=1)
+    w.ready(6, 0, INJECTED, worker=1)
     w.switch(IDLER, 6, IDLE)
     w.finish(6)
     w.switch(6, IDLER, FINISH)
@@ -156,8 +160,7 @@ def story(early: bool = False) -> Waits:
 
 
 def timed_out(w: Waits, deadline: int) -> None:
-    w.sleep(30_000, 0)
-    w.own(TIMER_FIRE, 4, AWAKE, deadline + 900)
+    w.sleep_until(deadline + 900, 4)
     w.ready(4, IDLER, LOCAL)
     w.switch(IDLER, 4, IDLE)
     w.pop(4, 4, PIPE, TIMED_OUT)
@@ -175,7 +178,7 @@ def early_byte(w: Waits) -> None:
 def woken(w: Waits, fiber: int) -> None:
     """By a byte; it ends."""
     w.sleep(15_000, 1)
-    w.edge(IDLER, PIPE, 5, READABLE)
+    w.edge(IDLER, PIPE, 5, EDGE_READ)
     w.pop(IDLER, fiber, PIPE)
     w.ready(fiber, IDLER, LOCAL)
     w.switch(IDLER, fiber, IDLE)
@@ -237,7 +240,8 @@ class Simulation:
         w.create(MAIN, 0, "main")
         w.start(MAIN)
         for fiber in range(2, 2 + self.fibers):
-            w.spawn(fiber, MAIN, f"job{fiber - 1}")
+            w.create(fiber, MAIN, f"job{fiber - 1}")
+            w.ready(fiber, MAIN, LOCAL)
             self.ready.append(fiber)
         self.note()
         self.why[MAIN] = ""
@@ -331,7 +335,7 @@ class Simulation:
 
     def make_ready(self, fiber: int, waker: int, segment: int = 0) -> None:
         self.ready.append(fiber)
-        self.w.ready(fiber, waker, LOCAL, worker=segment)
+        self.w.ready(fiber, waker, INJECTED if segment else LOCAL, worker=segment)
         self.why.pop(fiber)
         self.note()
 
@@ -368,7 +372,8 @@ class Simulation:
             if deadline <= w.tick and fiber not in self.ready:
                 self.fire(fiber, deadline)
         if waiting and (line := self.dice.choice(waiting)).fibers:
-            says = line.what - 1 + (3 if self.dice.random() < 0.1 else 1) - 1
+            says = EDGE_READ if line.what == READABLE else EDGE_WRITE
+            says += 2 * (self.dice.random() < 0.1)  # hung up
             w.edge(IDLER, line.object, line.fd, says)
             self.note()
             self.wake(line, IDLER)

@@ -14,7 +14,7 @@ from . import model as m
 from .bars import Stays
 from .lanes import LANES_MAX, Lane, Painter, Sketch, Times
 from .model import Fiber, Model, State, count
-from .paints import STATES, WAITS, WAIT_WORDS
+from .paints import STATES, WAIT_WORDS, WAITS
 from .window import Window
 
 KEYS = {m.NEW: "new", m.RUNNING: "running", m.READY: "ready, not running",
@@ -23,8 +23,9 @@ KEYS = {m.NEW: "new", m.RUNNING: "running", m.READY: "ready, not running",
 ORDER = (m.RUNNING, m.READY, m.PARKED, *WAITS, m.NEW, m.FINISHED)
 LOOKS = STATES | WAITS
 EACH = 3  # fibers chosen for one reason
-REASONS = (("", "longest alive"), (m.RUNNING, "ran longest"), (m.READY, "ready longest"),
-           (m.PARKED, "parked longest"))
+Reasons = tuple[tuple[str, str], ...]  # state, or "" for all but finished; words
+REASONS: Reasons = (("", "longest alive"), (m.RUNNING, "ran longest"),
+                    (m.READY, "ready longest"), (m.PARKED, "parked longest"))
 PAINTS = [LOOKS[name] for name in ORDER]
 PAINT_OF = {name: i for i, name in enumerate(ORDER)} | {m.RECYCLED: ORDER.index(m.FINISHED)}
 PAINTS_OF = {name: [PAINT_OF[name]] for name in ORDER} | {
@@ -56,17 +57,18 @@ class Spent:
     people: list[Fiber]
     ticks: object  # by fiber and paint
 
-    def chosen(self) -> list[tuple[Fiber, float, str]]:
-        """The first fiber, then EACH for each reason: with the ticks and the reason. Each fiber
+    def chosen(self, reasons: Reasons = REASONS, each: int = EACH
+               ) -> list[tuple[Fiber, float, str]]:
+        """The first fiber, then `each` for each reason: with the ticks and the reason. Each fiber
         stands once, under the first reason that takes it."""
         np = plot.numpy()
         result = [(0, 0.0, "the first fiber")]
-        for state, reason in REASONS:
+        for state, reason in reasons:
             of = self.ticks[:, PAINTS_OF[state]].sum(axis=1)
             taken = {index for index, _, _ in result}
-            best = [int(i) for i in np.argsort(-of, kind="stable")[: EACH + len(taken)]
+            best = [int(i) for i in np.argsort(-of, kind="stable")[: each + len(taken)]
                     if i not in taken and of[i] > 0]
-            result += [(i, float(of[i]), reason) for i in best[:EACH]]
+            result += [(i, float(of[i]), reason) for i in best[:each]]
         return [(self.people[i], ticks, reason) for i, ticks, reason in result]
 
     def total(self, state: str) -> float:
