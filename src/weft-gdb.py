@@ -138,7 +138,7 @@ class Fiber:
 
     @property
     def number(self) -> int:
-        return int(self.value["id"])
+        return int(self.value["life"]["word"]) >> 32
 
     @property
     def state(self) -> str:

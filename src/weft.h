@@ -8,14 +8,24 @@
  * stack overflow), which goes through options.on_fatal just before the process ends.
  *
  * Each comment says whether the call suspends (other fibers may run on this thread before it
- * returns, and it may return on another), and whether a foreign thread, one that runs no
- * fiber of this runtime, may call it. Where nothing is said, neither is the case. No call here
- * is a cancelation point yet. */
+ * returns, and it may return on another), whether it is a cancelation point, and whether a foreign
+ * thread, one that runs no fiber of this runtime, may call it. Where nothing is said, none of
+ * these is the case.
+ *
+ * A cancelation point answers -ECANCELED, once, to a fiber that was asked to end early, and
+ * -WEFT_EDEADLINE to one whose deadline has passed: when it is called, and while it waits. It has
+ * then done nothing, but where its comment says so. Of the two, cancelation is told first.
+ *
+ * After fork(2) the child may exec or _exit. What returns an error returns -EOWNERDEAD there; what
+ * does not is fatal. The signal mask of the calling thread has SIGPIPE blocked from weft_init to
+ * weft_deinit (a write then answers -EPIPE); a child of fork gets the mask of before back, but one
+ * of posix_spawn or vfork must be given it. */
 #ifndef WEFT_H
 #define WEFT_H
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h> /* ssize_t */
 
 #ifdef __cplusplus
 extern "C" {
@@ -54,6 +64,7 @@ struct weft_options {
 	size_t stack_size;    /* bytes of a slot: guard, stack, header; 65,536 */
 	uint32_t warm_stacks; /* unused stacks a worker keeps backed; 16,384 */
 	enum weft_guard guard;
+	uint32_t helpers;     /* threads for weft_offload, at most; 16 */
 	int keep_signals;       /* nonzero: install no handler for stack overflow */
 	const char *trace_path; /* "" forbids tracing; NULL: as the environment variable
 				WEFT_TRACE=path[,ring][,N] says, with N records for each
@@ -162,9 +173,139 @@ int weft_run(struct weft_foreign *foreign, weft_function *function, const void *
 /* Closes `foreign`. What it submitted goes on. -EINVAL if it is not open. */
 int weft_detach(struct weft_foreign *foreign);
 
-/* Nanoseconds of the monotonic clock. Any thread may call it.
- * Corresponds to `now` (Kqueue.zig:1256), for its clock `awake`. */
-uint64_t weft_now(struct weft *io);
+/* ---- time ---- */
+
+enum weft_clock {
+	WEFT_CLOCK_AWAKE = 0, /* runs while the machine is awake; nobody sets it */
+	WEFT_CLOCK_REAL = 1,  /* the time of day, since 1970; can be set */
+	WEFT_CLOCK_BOOT = 2,  /* as awake, and runs on while the machine is suspended */
+	WEFT_CLOCK_CPU_PROCESS = 3, /* processor time of the process */
+	WEFT_CLOCK_CPU_THREAD = 4,  /* of the thread that the caller runs on now */
+};
+
+/* What the clock says, in nanoseconds. -EINVAL for no clock. Any thread may call it.
+ * Corresponds to `now` (Kqueue.zig:1256). */
+int64_t weft_now(struct weft *io, enum weft_clock clock);
+
+/* How long to wait. All zeros: without an end. */
+struct weft_timeout {
+	int64_t ns;    /* a duration, or a time of that clock */
+	uint8_t kind;  /* enum weft_timeout_kind */
+	uint8_t clock; /* enum weft_clock; not one of the processor's */
+};
+
+enum weft_timeout_kind {
+	WEFT_TIMEOUT_NEVER = 0,
+	WEFT_TIMEOUT_IN = 1, /* so long from now on, on that clock */
+	WEFT_TIMEOUT_AT = 2, /* when that clock says so */
+};
+
+static inline struct weft_timeout weft_never(void)
+{
+	struct weft_timeout timeout = {0, WEFT_TIMEOUT_NEVER, WEFT_CLOCK_AWAKE};
+	return timeout;
+}
+
+/* In so many nanoseconds of the awake clock; now, if there are none or fewer. */
+static inline struct weft_timeout weft_in(int64_t ns)
+{
+	struct weft_timeout timeout = {ns, WEFT_TIMEOUT_IN, WEFT_CLOCK_AWAKE};
+	return timeout;
+}
+
+/* When that clock says `ns`. A deadline of the real clock follows it when it is set: it is looked at
+ * each second at least. */
+static inline struct weft_timeout weft_at(enum weft_clock clock, int64_t ns)
+{
+	struct weft_timeout timeout = {ns, WEFT_TIMEOUT_AT, (uint8_t)clock};
+	return timeout;
+}
+
+/* Returns 0 when that time has come, never before; at once for one in the past. Suspends. A
+ * cancelation point. Errors: -EINVAL for a clock of the processor's, or none; -ECANCELED,
+ * -WEFT_EDEADLINE, -ENOMEM. Corresponds to `sleep` (Kqueue.zig:1262). */
+int weft_sleep(struct weft *io, struct weft_timeout timeout);
+
+/* A deadline for everything that the fiber does between weft_deadline_begin and weft_deadline_end.
+ * Placed by the caller, who keeps it where it is meanwhile. Scopes nest; the nearest deadline
+ * counts. The fibers that it starts do not inherit it. Its fields are the runtime's. */
+struct weft_deadline {
+	struct weft_deadline *outer;
+	int64_t ns;
+	uint8_t clock;
+	uint8_t has_deadline, expired;
+};
+
+/* -EINVAL as weft_sleep; then nothing has begun. Ours: the original has no deadlines. */
+int weft_deadline_begin(struct weft *io, struct weft_deadline *deadline,
+			struct weft_timeout timeout);
+
+/* Ends the innermost scope, which must be this one. -WEFT_EDEADLINE if a call in it has failed because
+ * of this deadline, and not of an outer one; else 0. */
+int weft_deadline_end(struct weft *io, struct weft_deadline *deadline);
+
+/* ---- cancelation ---- */
+
+/* A cancelation point that does nothing else: 0, -ECANCELED or -WEFT_EDEADLINE.
+ * Corresponds to checkCancel of later versions of Zig. */
+int weft_check_cancel(struct weft *io);
+
+/* ---- descriptors ---- */
+
+/* Weft's way with a descriptor that it did not make: its calls ask poll(2) before each system
+ * call that might block, and write at most PIPE_BUF bytes at a time. weft_adopt makes it
+ * non-blocking, for all who share it, and saves that.
+ *
+ * A descriptor that was given to any call here is to be closed by weft_close, and not by close(2):
+ * its number may be another's a moment later. */
+
+/* Makes `fd` Weft's own. Errors: -EBADF, -ENOMEM. A regular file or a directory is always ready, and
+ * stays as it is. */
+int weft_adopt(struct weft *io, int fd);
+
+/* Closes `fd`. Whoever waits for it goes on with -EBADF, on every worker. The number goes back to
+ * the system with the last call that uses it, which may be after this returns. -EBADF if it is not
+ * open, or is being closed. Not a cancelation point.
+ * Corresponds to `netClose` and `fileClose` (Kqueue.zig:1552, 1199). */
+int weft_close(struct weft *io, int fd);
+
+/* Returns 0 when an operation in this direction would not block: there is something, or the other
+ * end is gone, or an error is to be told. Of a regular file: at once. Suspends. A cancelation
+ * point. Errors: -EBADF, -ECANCELED, -WEFT_EDEADLINE, -ENOMEM, -ENOSPC (see epoll(7)), -EPERM if it is
+ * nothing that can be waited for. Fibers that wait for one direction of one descriptor are served
+ * in the order in which they came. */
+int weft_wait_readable(struct weft *io, int fd);
+int weft_wait_writable(struct weft *io, int fd);
+
+/* Reads up to `length` bytes into `buffer`, the caller's, when there are any. Returns how many; 0: the
+ * end, or length is 0. Suspends. A cancelation point, before it has read anything. Errors: as
+ * weft_wait_readable, and the system call's own. On anything that can be polled: pipes, sockets,
+ * terminals; of a regular file it reads at once, and blocks its worker meanwhile. */
+ssize_t weft_read(struct weft *io, int fd, void *buffer, size_t length);
+
+/* Writes up to `length` bytes, when there is room for any; returns how many. Otherwise as
+ * weft_read. No SIGPIPE: -EPIPE. */
+ssize_t weft_write(struct weft *io, int fd, const void *buffer, size_t length);
+
+/* ---- what blocks ---- */
+
+typedef void weft_offloaded(void *argument);
+
+/* Runs function(argument) in a helper thread, in the order of the calls, and returns 0 when it has
+ * returned. It may block, and call nothing of this runtime. Suspends. A cancelation point until the
+ * function begins, not after: with an error it has not run. Errors: -EAGAIN if there is no helper
+ * thread and none can be made, which weft_shortage explains; -ECANCELED, -WEFT_EDEADLINE, -ENOMEM.
+ * Ours: the original has none. */
+int weft_offload(struct weft *io, weft_offloaded *function, void *argument);
+
+/* Waits for one of `count` signals, and returns its number. From the first call on that names a
+ * signal, and until weft_deinit, this signal does nothing else in the process: one that comes while
+ * nobody waits is kept, once, for the next that does. Suspends. A cancelation point. Errors: -EINVAL
+ * for no signals, or one that cannot be caught; -EBUSY if another runtime of the process waits for
+ * one of them; -ECANCELED, -WEFT_EDEADLINE, -ENOMEM. */
+int weft_signal_wait(struct weft *io, const int *signals, size_t count);
+
+/* ---- notes in the trace ---- */
 
 /* Names the calling fiber in traces and reports. text: must stay as it is while the runtime
  * lives; a string literal does. */

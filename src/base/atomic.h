@@ -17,6 +17,10 @@
 	atomic_fetch_add_explicit((place), (value), memory_order_relaxed)
 #define fetch_add_release(place, value)                                                \
 	atomic_fetch_add_explicit((place), (value), memory_order_release)
+#define fetch_add_acquire(place, value)                                                \
+	atomic_fetch_add_explicit((place), (value), memory_order_acquire)
+#define fetch_add_acq_rel(place, value)                                                \
+	atomic_fetch_add_explicit((place), (value), memory_order_acq_rel)
 #define exchange_acquire(place, value)                                                 \
 	atomic_exchange_explicit((place), (value), memory_order_acquire)
 #define exchange_acq_rel(place, value)                                                 \

@@ -7,13 +7,20 @@
 #ifndef WEFT_BASE_SYSTEM_H
 #define WEFT_BASE_SYSTEM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "weft.h"
 
 /* What a system call answered: `result` itself, or the negative errno value when it is -1. For
  * a module that makes system calls of its own; the call stands in the argument, so that nothing
  * comes between the two. */
 int64_t system_result(int64_t result);
+
+/* For a signal handler, which leaves errno as it finds it. */
+int system_error(void);
+void system_set_error(int error);
 
 /* Makes the new file `path`, opened for reading and writing, close-on-exec. -EEXIST. */
 int system_create(const char *path);
@@ -79,9 +86,35 @@ void system_give_back(const void *address, size_t size);
  * fault. Advice: where the system cannot, the pages come one by one, later. */
 void system_populate(void *address, size_t size);
 
+/* Reads up to `size` bytes from `fd`, where it stands. Returns how many; 0 at the end. -EAGAIN if it
+ * does not block. Never -EINTR, nor do the next three. */
+int64_t system_read(int fd, void *data, size_t size);
+
+/* Writes up to `size` bytes to `fd`; returns how many. A thread in which SIGPIPE is not blocked may
+ * meet it. */
+int64_t system_write(int fd, const void *data, size_t size);
+
+/* Whether reading, or if `writes` writing, would not block now: 1 or 0. -EBADF. */
+int system_is_ready(int fd, bool writes);
+
+/* Calls on `fd`, and on all descriptors that share its state, answer -EAGAIN from now on where they
+ * would block. */
+int system_set_nonblocking(int fd);
+
+/* What sort of thing `fd` is. */
+enum system_kind {
+	SYSTEM_FILE = 1,   /* it has no readiness: a regular file, a directory, a disk */
+	SYSTEM_STREAM = 2, /* bytes without limits between them: a pipe, TCP */
+	SYSTEM_OTHER = 3,
+};
+int system_kind_of(int fd);
+
 size_t system_page_size(void);
 uint64_t system_monotonic_ns(void);
 uint64_t system_realtime_ns(void);
+
+/* What the clock says, in nanoseconds; -EINVAL for no clock, or one that the system lacks. */
+int64_t system_clock_ns(enum weft_clock clock);
 uint64_t system_thread_id(void);
 uint32_t system_process_id(void);
 

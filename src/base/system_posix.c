@@ -2,11 +2,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -19,6 +22,16 @@
 int64_t system_result(int64_t result)
 {
 	return result == -1 ? -errno : result;
+}
+
+int system_error(void)
+{
+	return errno;
+}
+
+void system_set_error(int error)
+{
+	errno = error;
 }
 
 int system_create(const char *path)
@@ -127,6 +140,71 @@ int64_t system_read_at(int fd, void *data, size_t size, uint64_t offset)
 		got = pread(fd, data, size, (off_t)offset);
 	while (got < 0 && errno == EINTR);
 	return got < 0 ? -errno : got;
+}
+
+int64_t system_read(int fd, void *data, size_t size)
+{
+	ssize_t got;
+	do
+		got = read(fd, data, size);
+	while (got < 0 && errno == EINTR);
+	return got < 0 ? -errno : got;
+}
+
+int64_t system_write(int fd, const void *data, size_t size)
+{
+	ssize_t written;
+	do
+		written = write(fd, data, size);
+	while (written < 0 && errno == EINTR);
+	return written < 0 ? -errno : written;
+}
+
+int system_is_ready(int fd, bool writes)
+{
+	struct pollfd asked = {.fd = fd, .events = writes ? POLLOUT : POLLIN};
+	int count;
+	do
+		count = poll(&asked, 1, 0);
+	while (count < 0 && errno == EINTR);
+	if (count < 0)
+		return -errno;
+	return asked.revents & POLLNVAL ? -EBADF : count;
+}
+
+int system_set_nonblocking(int fd)
+{
+	int flags = fcntl(fd, F_GETFL);
+	if (flags < 0)
+		return -errno;
+	if (flags & O_NONBLOCK)
+		return 0;
+	return fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 ? -errno : 0;
+}
+
+/* A stream of the internet's; one of the Unix kind stops where a descriptor was sent along. */
+static bool is_tcp(int fd)
+{
+	int type;
+	struct sockaddr_storage address;
+	socklen_t size = sizeof type, address_size = sizeof address;
+	return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 &&
+	       type == SOCK_STREAM &&
+	       getsockname(fd, (struct sockaddr *)&address, &address_size) == 0 &&
+	       (address.ss_family == AF_INET || address.ss_family == AF_INET6);
+}
+
+int system_kind_of(int fd)
+{
+	struct stat status;
+	if (fstat(fd, &status) < 0)
+		return -errno;
+	if (S_ISREG(status.st_mode) || S_ISDIR(status.st_mode) ||
+	    S_ISBLK(status.st_mode))
+		return SYSTEM_FILE;
+	if (S_ISFIFO(status.st_mode) || (S_ISSOCK(status.st_mode) && is_tcp(fd)))
+		return SYSTEM_STREAM;
+	return SYSTEM_OTHER;
 }
 
 int system_map_shared(int fd, size_t size, void **address)
@@ -264,6 +342,38 @@ uint64_t system_monotonic_ns(void)
 uint64_t system_realtime_ns(void)
 {
 	return clock_ns(CLOCK_REALTIME);
+}
+
+/* The system's name for each clock. The monotonic clock stands while the machine is suspended on
+ * Linux and macOS' CLOCK_UPTIME_RAW; elsewhere it may go on. */
+static clockid_t clock_of(enum weft_clock clock)
+{
+	switch (clock) {
+	case WEFT_CLOCK_AWAKE:
+		return CLOCK_MONOTONIC;
+	case WEFT_CLOCK_REAL:
+		return CLOCK_REALTIME;
+	case WEFT_CLOCK_BOOT:
+#if defined(CLOCK_BOOTTIME)
+		return CLOCK_BOOTTIME;
+#else
+		return CLOCK_MONOTONIC;
+#endif
+	case WEFT_CLOCK_CPU_PROCESS:
+		return CLOCK_PROCESS_CPUTIME_ID;
+	case WEFT_CLOCK_CPU_THREAD:
+		return CLOCK_THREAD_CPUTIME_ID;
+	}
+	return (clockid_t)-1;
+}
+
+int64_t system_clock_ns(enum weft_clock clock)
+{
+	struct timespec now;
+	if ((unsigned)clock > WEFT_CLOCK_CPU_THREAD ||
+	    clock_gettime(clock_of(clock), &now) < 0)
+		return -EINVAL;
+	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
 uint64_t system_thread_id(void)

@@ -43,6 +43,7 @@
 #include "base/assert.h"
 #include "base/atomic.h"
 #include "context/context.h"
+#include "fiber/waiting.h"
 #include "weft.h"
 
 #define FIBER_ARGUMENTS 256 /* bytes; more go into an allocation of their own */
@@ -88,8 +89,8 @@ struct fiber {
 	struct fiber *next; /* in the one list that holds it */
 	weft_function *function;
 	struct weft_future *future;
-	/* The second line. */
 	const void *argument;
+	/* The second line. */
 	void *result;
 	struct weft *io;
 	char *stack_end;  /* never changes */
@@ -97,19 +98,31 @@ struct fiber {
 	/* Written by the owner, read by weft_deinit, which names who is left. Relaxed: they
 	 * are looked at one by one. */
 	_Atomic(const char *) name; /* for reports, or NULL */
-	_Atomic uint32_t id;        /* of this life; see fiber_id */
-	_Atomic uint8_t state;      /* enum fiber_state; written by fiber_become */
-	bool pinned;                /* runs on worker 0 only; never changes in a life */
+	struct life life;           /* its number; see fiber_id */
 	struct fiber_records records;
-	/* Not touched in a warm life that is not traced. */
+	_Atomic uint8_t state; /* enum fiber_state; written by fiber_become */
+	bool pinned;           /* runs on worker 0 only; never changes in a life */
+	/* Not touched in a warm life that does not wait and is not traced. */
 	uint32_t deepest; /* the most bytes of stack in use at a traced switch */
 	struct fiber_identity identity;
-	char *stack; /* lowest byte; never changes */
+	char *stack;          /* lowest byte; never changes */
+	struct ticket ticket; /* see waitqueue/ticket.h for whose each of these is */
+	struct timer timer;
+	struct weft_deadline *deadlines; /* the innermost scope; see fiber_deadlines */
 };
 
 static inline uint32_t fiber_id(const struct fiber *fiber)
 {
-	return load_relaxed(&fiber->id); /* see struct fiber */
+	return life_id(load_relaxed(&fiber->life.word)); /* see struct fiber */
+}
+
+/* The innermost deadline's scope that the fiber is in, or NULL. What a life before has left in the
+ * field does not count. */
+static inline struct weft_deadline *fiber_deadlines(const struct fiber *fiber)
+{
+	/* Relaxed: its own bit. */
+	return load_relaxed(&fiber->life.word) & LIFE_HAS_DEADLINE ? fiber->deadlines
+								   : NULL;
 }
 
 /* Which states each may be entered from: a bit for each. Nearly every caller names the state,

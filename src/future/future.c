@@ -171,6 +171,9 @@ static void fiber_entry(void *argument)
 {
 	struct fiber *self = argument;
 	self->function(self->io, self->argument, self->result);
+	if (fiber_deadlines(self))
+		weft_fatal("a fiber ends inside a deadline's scope; end the scope "
+			   "(weft_deadline_end)");
 	release_end(self);
 	struct worker *worker =
 		scheduler_worker(self->io); /* perhaps not the first one */
@@ -221,7 +224,7 @@ static inline struct fiber *create(struct worker *worker, const void *context,
 		return NULL;
 	}
 	fiber->io = io;
-	store_relaxed(&fiber->id, scheduler_new_id(worker)); /* see struct fiber */
+	life_begin(&fiber->life, scheduler_new_id(worker));
 	/* Relaxed: a counter. */
 	store_relaxed(&worker->created, load_relaxed(&worker->created) + 1);
 	if (scheduler_traces(worker))
@@ -284,8 +287,11 @@ int weft_concurrent(struct weft *io, struct weft_future *future,
 		    weft_function *function, const void *context, size_t size,
 		    void *result)
 {
-	return start(scheduler_worker(io), future, function, context, size,
-		     _Alignof(max_align_t), result);
+	struct worker *worker = scheduler_worker_here(io);
+	if (!worker)
+		return -EOWNERDEAD;
+	return start(worker, future, function, context, size, _Alignof(max_align_t),
+		     result);
 }
 
 /* ---- awaiting ---- */
@@ -348,6 +354,8 @@ int weft_submit(struct weft_foreign *foreign, weft_function *function,
 	struct weft *io = foreign->io;
 	if (!io)
 		return -EINVAL;
+	if (scheduler_is_orphan())
+		return -EOWNERDEAD;
 	struct fiber *fiber = slab_take_shared(&io->slabs);
 	if (!fiber)
 		return -EAGAIN;
@@ -362,7 +370,7 @@ int weft_submit(struct weft_foreign *foreign, weft_function *function,
 	fiber->result = result;
 	fiber->future = NULL;
 	/* Relaxed, both: see struct fiber; counters. */
-	store_relaxed(&fiber->id, fetch_add_relaxed(&io->next_id, 1));
+	life_begin(&fiber->life, fetch_add_relaxed(&io->next_id, 1));
 	(void)fetch_add_relaxed(&io->submitted, 1);
 	if (foreign->segment)
 		record_create(foreign->segment, fiber, 0);

@@ -41,6 +41,8 @@ int weft_attach(struct weft *io, struct weft_foreign *foreign)
 {
 	if (!io)
 		return -EINVAL;
+	if (scheduler_is_orphan())
+		return -EOWNERDEAD;
 	(void)fetch_add_relaxed(&io->foreign, 1); /* a count */
 	*foreign = (struct weft_foreign){.io = io, .segment = take_segment(io)};
 	return 0;
@@ -51,6 +53,8 @@ int weft_detach(struct weft_foreign *foreign)
 	struct weft *io = foreign->io;
 	if (!io)
 		return -EINVAL;
+	if (scheduler_is_orphan())
+		return -EOWNERDEAD;
 	give_segment(io, foreign->segment);
 	*foreign = (struct weft_foreign){0};
 	/* Release: what was submitted is counted before. Pairs with: look_around. */

@@ -15,6 +15,8 @@
 
 #define SLOT_SIZE_DEFAULT   65536u
 #define WARM_STACKS_DEFAULT 16384u
+#define HELPERS_DEFAULT     16u
+#define HELPERS_MAX         1024u
 #define LEFT_ROOM           80 /* bytes for the last fiber that is named, and the end */
 
 /* ---- options ---- */
@@ -29,6 +31,10 @@ static int check_options(struct weft_options *options, const struct weft_options
 		options->stack_size = SLOT_SIZE_DEFAULT;
 	if (options->warm_stacks == 0)
 		options->warm_stacks = WARM_STACKS_DEFAULT;
+	if (options->helpers == 0)
+		options->helpers = HELPERS_DEFAULT;
+	if (options->helpers > HELPERS_MAX)
+		return -EINVAL;
 	if (options->stack_size < 4 * page || options->stack_size > (1u << 30))
 		return -EINVAL;
 	options->stack_size = (options->stack_size + page - 1) / page * page;
@@ -103,6 +109,7 @@ static struct weft *allocate(const struct weft_options *options)
 	if (!io)
 		return NULL;
 	io->workers = options->workers;
+	io->helpers = options->helpers;
 	io->worker = allocate_lines(options->workers * sizeof *io->worker);
 	int error = io->worker ? 0 : -ENOMEM;
 	for (uint32_t i = 0; io->worker && i < options->workers; i++) {
@@ -122,6 +129,8 @@ static void set_up(struct weft *io, const struct weft_options *options)
 	io->control_words = context_control_words();
 	/* 1 is the main fiber. Relaxed: nobody else is here yet. */
 	store_relaxed(&io->next_id, 2);
+	/* The first numbers are the sleepers'. Relaxed: as above. */
+	store_relaxed(&io->next_object, WORKERS_MAX + 1);
 	/* All but worker 0 are asleep: not born. */
 	store_relaxed(&io->idle.word,
 		      (IDLE_ASLEEP(options->workers) - 1) & ~(IDLE_ASLEEP(1) - 1));
@@ -130,12 +139,14 @@ static void set_up(struct weft *io, const struct weft_options *options)
 	open_trace(io, options);
 	io->main_fiber = &io->worker[0].thread_fiber;
 	io->main_fiber->pinned = true;
+	process_enter(io);
 	worker_enter(&io->worker[0], 1, "main");
 }
 
 static void tear_down(struct weft *io)
 {
 	worker_exit(&io->worker[0]);
+	process_exit(io);
 	close_trace(io);
 	if (io->handles_overflow)
 		overflow_forget(&io->slabs);
@@ -148,6 +159,8 @@ int weft_init(struct weft **result, const struct weft_options *given)
 {
 	struct weft_options options;
 	*result = NULL;
+	if (scheduler_is_orphan())
+		return -EOWNERDEAD;
 	if (base_this_thread()) /* a thread is one worker */
 		return -EBUSY;
 	int error = check_options(&options, given);
@@ -172,9 +185,7 @@ int weft_init(struct weft **result, const struct weft_options *given)
 	return error;
 }
 
-/* Appends what fits. */
-__attribute__((format(printf, 2, 3))) static void tell(struct weft *io,
-						       const char *format, ...)
+void scheduler_tell_left(struct weft *io, const char *format, ...)
 {
 	size_t length = strlen(io->left);
 	va_list arguments;
@@ -194,7 +205,7 @@ static bool is_alive(const struct fiber *fiber)
 static void tell_fibers(struct weft *io, uint64_t alive)
 {
 	uint64_t slots = slab_carved(&io->slabs);
-	tell(io, "%" PRIu64 " %s alive:", alive,
+	scheduler_tell_left(io, "%" PRIu64 " %s alive:", alive,
 	     alive == 1 ? "fiber is" : "fibers are");
 	for (uint64_t i = 0; i < slots; i++) {
 		const struct fiber *fiber = slab_at(&io->slabs, i);
@@ -202,13 +213,13 @@ static void tell_fibers(struct weft *io, uint64_t alive)
 		if (!is_alive(fiber) || id >= IDLE_FIBERS)
 			continue;
 		if (strlen(io->left) + LEFT_ROOM > sizeof io->left) {
-			tell(io, " and more");
+			scheduler_tell_left(io, " and more");
 			break;
 		}
 		const char *name = load_relaxed(&fiber->name); /* see struct fiber */
-		tell(io, name ? " %" PRIu32 " (%.32s)" : " %" PRIu32, id, name);
+		scheduler_tell_left(io, name ? " %" PRIu32 " (%.32s)" : " %" PRIu32, id, name);
 	}
-	tell(io, "; await them first");
+	scheduler_tell_left(io, "; await them first");
 }
 
 /* What keeps the runtime from ending; empty: nothing. */
@@ -219,10 +230,14 @@ static void look_around(struct weft *io)
 	uint64_t alive = scheduler_alive(io);
 	*io->left = 0;
 	if (foreign > 0)
-		tell(io, "%" PRIu32 " foreign %s attached; detach first%s", foreign,
+		scheduler_tell_left(io, "%" PRIu32 " foreign %s attached; detach first%s", foreign,
 		     foreign == 1 ? "thread is" : "threads are", alive ? ". " : "");
 	if (alive > 0)
 		tell_fibers(io, alive);
+	/* Acquire: as in search.c. Pairs with: scheduler_set_hooks. */
+	const struct scheduler_hooks *hooks = load_acquire(&io->hooks);
+	if (hooks)
+		hooks->tell_left(io);
 }
 
 const char *weft_left(struct weft *io)
@@ -233,12 +248,18 @@ const char *weft_left(struct weft *io)
 int weft_deinit(struct weft *io)
 {
 	struct worker *worker = base_this_thread();
+	if (!worker && scheduler_is_orphan())
+		return -EOWNERDEAD;
 	if (!worker || worker->io != io || worker->current != io->main_fiber)
 		return -EPERM;
 	look_around(io);
 	if (*io->left)
 		return -EBUSY;
 	sleeper_stop_all(io);
+	/* Acquire: as in search.c. Pairs with: scheduler_set_hooks. */
+	const struct scheduler_hooks *hooks = load_acquire(&io->hooks);
+	if (hooks)
+		hooks->close(io);
 	annotate_acquire(io); /* what the fibers did */
 	tear_down(io);
 	return 0;
@@ -250,10 +271,4 @@ const char *weft_shortage(struct weft *io)
 	const char *shortage = io->slabs.shortage;
 	lock_give(&io->slabs.lock);
 	return shortage;
-}
-
-uint64_t weft_now(struct weft *io)
-{
-	(void)io;
-	return system_monotonic_ns();
 }

@@ -23,4 +23,9 @@ void worker_exit(struct worker *worker);
  * fiber's. -ENOMEM. */
 int worker_make_idle(struct worker *worker);
 
+/* process.c: around the life of a runtime, by its main fiber. */
+
+void process_enter(struct weft *io);
+void process_exit(struct weft *io);
+
 #endif

@@ -55,6 +55,23 @@ static void see_pinned(struct worker *worker)
 	worker->pinned_is_due = load_relaxed(&worker->ready.last); /* its own */
 }
 
+void scheduler_make_ready_outside(struct weft *io, struct trace_segment *segment,
+				  struct fiber *fiber)
+{
+	bool pinned = fiber->pinned;
+	fiber_become(fiber, FIBER_READY);
+	TRACE(segment, READY, .arg = pinned ? PLACE_REMOTE : PLACE_INJECTED,
+	      .fiber = fiber_id(fiber), .fiber_sequence = fiber_count_record(fiber));
+	(void)segment;
+	if (!pinned) {
+		scheduler_inject(io, fiber);
+		return;
+	}
+	/* Release: the fiber is whole. Pairs with: scheduler_take_pinned. */
+	store_release(&io->worker[0].pinned, fiber);
+	idle_publish_to(&io->idle, 0, IDLE_PINNED);
+}
+
 /* To the slot of the one worker that may run it. */
 static void give_pinned(struct worker *worker, struct fiber *fiber)
 {

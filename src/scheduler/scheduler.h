@@ -37,6 +37,7 @@
  *   after_finish          future  it has ended: its slot is free, an awaiter is made ready
  *   after_finish_direct   future  the same, and its awaiter runs next
  *   after_finish_alone    future  it has ended, and nobody awaits it
+ *   after_wait            waitqueue  it waits for whoever claims its ticket
  *
  * Lock order: a sleeper's mutex, then the slabs' lock; no others are held together.
  *
@@ -46,6 +47,8 @@
  * Includes: base, context, fiber, poller. */
 #ifndef WEFT_SCHEDULER_SCHEDULER_H
 #define WEFT_SCHEDULER_SCHEDULER_H
+
+#include <signal.h>
 
 #include "base/thread_local.h"
 #include "base/tracing.h"
@@ -126,8 +129,10 @@ struct worker {
 	struct sleeper sleeper;
 };
 
-/* How whoever waits for descriptors and deadlines takes part. All are called by a worker, which
- * may be inside a call of any fiber that suspends; none may suspend. */
+struct waiting;
+
+/* How whoever waits for descriptors and deadlines takes part: module waitqueue. All but `close` are
+ * called by a worker, which may be inside a call of any fiber that suspends; none may suspend. */
 struct scheduler_hooks {
 	/* What the poller had. */
 	void (*deliver)(struct worker *worker, const struct poller_event *events,
@@ -135,6 +140,10 @@ struct scheduler_hooks {
 	/* When expire is next to be called: a time of the monotonic clock, or UINT64_MAX. */
 	uint64_t (*next_deadline)(struct weft *io);
 	void (*expire)(struct worker *worker, uint64_t now_ns);
+	/* Appends what weft_deinit finds left to io->left, or nothing. By the main fiber. */
+	void (*tell_left)(struct weft *io);
+	/* The runtime ends: frees what it has. By the main fiber, when no other worker is there. */
+	void (*close)(struct weft *io);
 };
 
 struct weft {
@@ -145,9 +154,14 @@ struct weft {
 	uint32_t workers;         /* how many there are, born or not; set once */
 	struct worker *worker;    /* an array of that many; set once */
 	bool handles_overflow;    /* set once */
-	const struct scheduler_hooks *hooks; /* set before anything is watched */
+	uint32_t helpers;         /* threads for offloaded calls, at most; set once */
+	/* Set once, by scheduler_set_hooks, before anything is watched or has a deadline. */
+	_Atomic(const struct scheduler_hooks *) hooks;
+	/* Set once, before the hooks; read by anyone. */
+	_Atomic(struct waiting *) waiting;
 	struct poller poller;
-	_Atomic uint32_t next_id; /* relaxed: it only has to be new */
+	_Atomic uint32_t next_id;     /* relaxed: it only has to be new */
+	_Atomic uint32_t next_object; /* for the trace; relaxed, as above */
 
 	struct idle idle;
 	struct sleeper_poll poll;
@@ -160,6 +174,9 @@ struct weft {
 	uint32_t spare_count;
 	struct trace_segment *spare[FOREIGN_SPARE]; /* of those that have left */
 
+	sigset_t program_signals; /* blocked before weft_init; set once; see process.c */
+	bool had_pipe_signal;     /* as above */
+
 	char left[512]; /* what weft_deinit found alive; written by the main fiber */
 };
 
@@ -168,14 +185,30 @@ static inline struct weft *scheduler_runtime_of(struct idle *idle)
 	return (struct weft *)(void *)((char *)idle - offsetof(struct weft, idle));
 }
 
+_Noreturn void scheduler_refuse(void);
+
 /* The calling thread's worker. Fatal for a thread that runs no fiber of `io`. Ask again after
  * anything that may suspend. */
 static inline struct worker *scheduler_worker(struct weft *io)
 {
 	struct worker *worker = base_this_thread();
 	if (!worker || worker->io != io)
-		weft_fatal("called on a thread that runs no fiber of this runtime");
+		scheduler_refuse();
 	return worker;
+}
+
+/* Whether this process is a child, by fork(2), of one that had a runtime. See process.c. */
+bool scheduler_is_orphan(void);
+
+/* As scheduler_worker; NULL in such a child, where the caller answers -EOWNERDEAD. */
+static inline struct worker *scheduler_worker_here(struct weft *io)
+{
+	struct worker *worker = base_this_thread();
+	if (__builtin_expect(worker && worker->io == io, 1))
+		return worker;
+	if (!scheduler_is_orphan())
+		scheduler_refuse();
+	return NULL;
 }
 
 /* Whether the worker records. What it records stands in functions of their own, which are not
@@ -385,6 +418,15 @@ void scheduler_idle(struct worker *worker, bool searches);
 
 void scheduler_set_hooks(struct weft *io, const struct scheduler_hooks *hooks);
 
+/* A parked fiber may run, says a thread that is no worker of the runtime; segment: its own, or NULL.
+ * The caller owns the fiber, and no longer after the call. */
+void scheduler_make_ready_outside(struct weft *io, struct trace_segment *segment,
+				  struct fiber *fiber);
+
+/* Appends to io->left what fits. */
+__attribute__((format(printf, 2, 3))) void
+scheduler_tell_left(struct weft *io, const char *format, ...);
+
 /* Looks into the poller and at the deadlines, without waiting. */
 void scheduler_poll(struct worker *worker);
 
@@ -396,6 +438,10 @@ uint32_t scheduler_queue_length(struct worker *worker);
 
 /* Puts up to `most` out of the injection queue into the worker's ready queue. */
 void scheduler_bring_injected(struct worker *worker, uint32_t most);
+
+/* Starts a thread that handles none of the program's signals. -EAGAIN: none can be had. */
+int scheduler_start_thread(pthread_t *thread, void *(*function)(void *argument),
+			   void *argument);
 
 void scheduler_more_ids(struct worker *worker);
 

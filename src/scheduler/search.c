@@ -20,12 +20,21 @@
 
 void scheduler_set_hooks(struct weft *io, const struct scheduler_hooks *hooks)
 {
-	io->hooks = hooks;
+	/* Release: what the hooks need is there. Pairs with: hooks_of. */
+	store_release(&io->hooks, hooks);
+}
+
+/* NULL: nobody has waited for a descriptor or a deadline yet. */
+static const struct scheduler_hooks *hooks_of(struct weft *io)
+{
+	/* Acquire: what they need is there. Pairs with: scheduler_set_hooks. */
+	return load_acquire(&io->hooks);
 }
 
 uint64_t scheduler_next_deadline(struct weft *io)
 {
-	return io->hooks ? io->hooks->next_deadline(io) : UINT64_MAX;
+	const struct scheduler_hooks *hooks = hooks_of(io);
+	return hooks ? hooks->next_deadline(io) : UINT64_MAX;
 }
 
 static void expire(struct worker *worker)
@@ -35,22 +44,38 @@ static void expire(struct worker *worker)
 		return;
 	uint64_t now = system_monotonic_ns();
 	if (deadline <= now)
-		worker->io->hooks->expire(worker, now);
+		hooks_of(worker->io)->expire(worker, now);
 }
 
 static void deliver(struct worker *worker, const struct poller_event *events, int count)
 {
-	if (count > 0 && worker->io->hooks)
-		worker->io->hooks->deliver(worker, events, (uint32_t)count);
+	if (count > 0)
+		hooks_of(worker->io)->deliver(worker, events, (uint32_t)count);
+}
+
+SCHEDULER_RECORDS static void record_look(struct worker *worker, int count)
+{
+	TRACE(worker->segment, POLL_END, .arg = TRACE_poll_LOOKS,
+	      .fiber = fiber_id(worker->current),
+	      .fiber_sequence = fiber_count_record(worker->current),
+	      .value = (uint64_t)count);
+	(void)worker, (void)count;
+}
+
+static void look_into_poller(struct worker *worker)
+{
+	struct poller_event *events =
+		worker->sleeper.events; /* not on a fiber's stack */
+	int count = poller_wait(&worker->io->poller, events, POLLER_BATCH, 0);
+	if (count > 0 && scheduler_traces(worker))
+		record_look(worker, count);
+	deliver(worker, events, count);
 }
 
 void scheduler_poll(struct worker *worker)
 {
-	struct poller *poller = &worker->io->poller;
-	struct poller_event *events =
-		worker->sleeper.events; /* not on a fiber's stack */
-	if (poller_watched(poller) > 0)
-		deliver(worker, events, poller_wait(poller, events, POLLER_BATCH, 0));
+	if (poller_watched(&worker->io->poller) > 0)
+		look_into_poller(worker);
 	expire(worker);
 }
 

@@ -73,6 +73,33 @@ static void record_foreign_wake(struct worker *worker, enum idle_reason why)
 	(void)worker, (void)why;
 }
 
+#if defined(WEFT_TRACING)
+static void record_poll(struct worker *worker, uint64_t timeout_ns)
+{
+	TRACE(worker->segment, POLL_BEGIN, .arg = TRACE_poll_WAITS,
+	      .fiber = fiber_id(worker->current),
+	      .fiber_sequence = fiber_count_record(worker->current),
+	      .value = timeout_ns);
+}
+
+static void record_polled(struct worker *worker)
+{
+	TRACE(worker->segment, POLL_END, .arg = TRACE_poll_WAITS,
+	      .fiber = fiber_id(worker->current),
+	      .fiber_sequence = fiber_count_record(worker->current),
+	      .value = worker->sleeper.event_count);
+}
+#else
+static void record_poll(struct worker *worker, uint64_t timeout_ns)
+{
+	(void)worker, (void)timeout_ns;
+}
+static void record_polled(struct worker *worker)
+{
+	(void)worker;
+}
+#endif
+
 /* ---- parking ---- */
 
 /* By the owner, under its mutex: what it was told. */
@@ -139,9 +166,12 @@ static void wait_in_poller(struct worker *worker)
 	sleeper->state = SLEEPER_POLLING;
 	record_sleep(worker, SLEEPER_POLLING);
 	pthread_mutex_unlock(&sleeper->mutex);
+	int64_t timeout_ns = time_to_block(worker);
+	record_poll(worker, (uint64_t)timeout_ns);
 	int count = poller_wait(&worker->io->poller, sleeper->events, POLLER_BATCH,
-				time_to_block(worker));
+				timeout_ns);
 	sleeper->event_count = count > 0 ? (uint32_t)count : 0;
+	record_polled(worker);
 	pthread_mutex_lock(&sleeper->mutex);
 	sleeper->state = SLEEPER_AWAKE;
 	give_poller(worker);

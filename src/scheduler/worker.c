@@ -4,7 +4,6 @@
  * slot. The other workers' own stacks are their idle fibers'. They are born when idle_wake first
  * wants them, and a runtime that cannot have their threads goes on without. */
 #include <errno.h> /* for the names of the constants */
-#include <signal.h>
 #include <stdlib.h>
 
 #include "base/system.h"
@@ -71,7 +70,7 @@ static void identify(struct fiber *fiber, struct weft *io, uint32_t id,
 		     const char *name)
 {
 	fiber->io = io;
-	store_relaxed(&fiber->id, id);
+	life_begin(&fiber->life, id);
 	store_relaxed(&fiber->name, name);
 }
 
@@ -111,17 +110,9 @@ static void *worker_main(void *argument)
 	return NULL;
 }
 
-/* Threads beyond the first handle no signals of the program's. */
 int worker_start(struct worker *worker)
 {
-	sigset_t all, old;
-	sigfillset(&all);
-	sigdelset(&all, SIGSEGV); /* an overflow is reported by whoever it meets */
-	sigdelset(&all, SIGBUS);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	int error = pthread_create(&worker->sleeper.thread, NULL, worker_main, worker);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	return -error;
+	return scheduler_start_thread(&worker->sleeper.thread, worker_main, worker);
 }
 
 /* ---- worker 0's idle fiber ---- */

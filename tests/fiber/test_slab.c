@@ -197,9 +197,9 @@ Test(slab, a_cold_header_keeps_its_fields)
 {
 	warm.limit = 0;
 	take_all(WEFT_GUARD_DEFAULT, 2);
-	fibers[0]->id = 7;
+	life_begin(&fibers[0]->life, 7);
 	slab_give(&pool, &warm, fibers[0]);
-	cr_assert_eq(fibers[0]->id, 7);
+	cr_assert_eq(fiber_id(fibers[0]), 7);
 	cr_assert_eq(slab_take(&pool, &warm), fibers[0]);
 	slab_destroy(&pool);
 }

@@ -23,8 +23,8 @@ enum { ROUNDS = 20, CHILDREN = 8, YIELDS = 5, JOBS = 8 };
 
 static void work_for(struct weft *io, uint64_t ns)
 {
-	uint64_t until = weft_now(io) + ns;
-	while (weft_now(io) < until)
+	uint64_t until = (uint64_t)weft_now(io, WEFT_CLOCK_AWAKE) + ns;
+	while ((uint64_t)weft_now(io, WEFT_CLOCK_AWAKE) < until)
 		;
 }
 
@@ -101,8 +101,8 @@ static void fork_on(struct weft *io)
 	struct weft_future yielded, future;
 	weft_async(io, &yielded, yield_once, NULL, 0, NULL);
 	weft_yield(io);
-	uint64_t until = weft_now(io) + LINTED_NS;
-	while (weft_now(io) < until) {
+	uint64_t until = (uint64_t)weft_now(io, WEFT_CLOCK_AWAKE) + LINTED_NS;
+	while ((uint64_t)weft_now(io, WEFT_CLOCK_AWAKE) < until) {
 		weft_async(io, &future, nothing, NULL, 0, NULL);
 		weft_await(io, &future);
 		work_for(io, FORK_NS);
@@ -154,8 +154,8 @@ static void wait_for_another(struct weft *io)
 	_Atomic int begun = 0;
 	work_for(io, REST_NS); /* the other worker sleeps by now */
 	weft_async(io, &future, work_long, NULL, 0, &begun);
-	uint64_t until = weft_now(io) + LINTED_NS;
-	while (!atomic_load(&begun) && weft_now(io) < until)
+	uint64_t until = (uint64_t)weft_now(io, WEFT_CLOCK_AWAKE) + LINTED_NS;
+	while (!atomic_load(&begun) && (uint64_t)weft_now(io, WEFT_CLOCK_AWAKE) < until)
 		;
 	weft_await(io, &future);
 }

@@ -86,10 +86,10 @@ static _Atomic int gives_up;
 
 static void keep_busy(struct weft *io, const void *context, void *result)
 {
-	uint64_t patience = weft_now(io) + UINT64_C(20000000000);
+	uint64_t patience = (uint64_t)weft_now(io, WEFT_CLOCK_AWAKE) + UINT64_C(20000000000);
 	(void)context;
 	while (atomic_load(&asked) < atomic_load(&wanted) && !atomic_load(&gives_up)) {
-		if (weft_now(io) > patience)
+		if ((uint64_t)weft_now(io, WEFT_CLOCK_AWAKE) > patience)
 			atomic_store(&gives_up, 1);
 		(void)sched_yield();
 	}

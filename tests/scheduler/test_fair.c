@@ -386,7 +386,13 @@ static void take_deadline(struct worker *worker, uint64_t now_ns)
 	atomic_fetch_add(&expired, 1);
 }
 
-static const struct scheduler_hooks hooks = {take_events, tell_deadline, take_deadline};
+static void nothing_more(struct weft *io)
+{
+	(void)io;
+}
+
+static const struct scheduler_hooks hooks = {take_events, tell_deadline, take_deadline,
+					     nothing_more, nothing_more};
 
 static void watch_pipe(struct weft *io)
 {
@@ -497,9 +503,9 @@ Test(fair, a_deadline_is_seen_however_busy_the_worker_is)
 /* Spins until there were so many, without letting anybody run here; false: it never came. */
 static bool spin_until(struct weft *io, _Atomic uint64_t *counter, uint64_t wanted)
 {
-	uint64_t patience = weft_now(io) + UINT64_C(30000000000);
+	uint64_t patience = (uint64_t)weft_now(io, WEFT_CLOCK_AWAKE) + UINT64_C(30000000000);
 	while (atomic_load(counter) < wanted)
-		if (weft_now(io) > patience)
+		if ((uint64_t)weft_now(io, WEFT_CLOCK_AWAKE) > patience)
 			return false;
 	return true;
 }
@@ -507,10 +513,10 @@ static bool spin_until(struct weft *io, _Atomic uint64_t *counter, uint64_t want
 /* Somebody blocks in the poller until then. */
 static bool spin_until_blocked(struct weft *io, uint64_t until_ns)
 {
-	uint64_t patience = weft_now(io) + UINT64_C(30000000000);
+	uint64_t patience = (uint64_t)weft_now(io, WEFT_CLOCK_AWAKE) + UINT64_C(30000000000);
 	while (atomic_load(&io->poll.owner) == 0 ||
 	       atomic_load(&io->poll.until_ns) != until_ns)
-		if (weft_now(io) > patience)
+		if ((uint64_t)weft_now(io, WEFT_CLOCK_AWAKE) > patience)
 			return false;
 	return true;
 }
@@ -536,7 +542,7 @@ Test(spin, a_worker_is_born_for_a_deadline)
 {
 	struct weft *io = begin(2);
 	scheduler_set_hooks(io, &hooks);
-	arm(io, weft_now(io) + 1000000);
+	arm(io, (uint64_t)weft_now(io, WEFT_CLOCK_AWAKE) + 1000000);
 	cr_assert(spin_until(io, &expired, 1));
 	cr_assert_neq(atomic_load(&on_thread), system_thread_id());
 	cr_assert_eq(weft_deinit(io), 0);
@@ -552,7 +558,7 @@ Test(spin, delays_no_descriptor)
 		cr_assert(spin_until(io, &delivered, i), "byte %lu", i);
 		cr_assert_neq(atomic_load(&on_thread), system_thread_id());
 		for (uint64_t k = 0; k < i * 37 % 1000; k++)
-			(void)weft_now(io);
+			(void)(uint64_t)weft_now(io, WEFT_CLOCK_AWAKE);
 	}
 	forget_pipe(io);
 	cr_assert_eq(weft_deinit(io), 0);
@@ -565,11 +571,11 @@ Test(spin, an_earlier_deadline_wakes_the_one_that_blocks)
 	const uint64_t hour = UINT64_C(3600000000000);
 	watch_pipe(io);
 	for (uint64_t i = 1; i <= 200; i++) {
-		uint64_t later = i % 2 ? UINT64_MAX : weft_now(io) + hour;
+		uint64_t later = i % 2 ? UINT64_MAX : (uint64_t)weft_now(io, WEFT_CLOCK_AWAKE) + hour;
 		arm(io, later);
 		if (i % 3) /* else whatever it does just now */
 			cr_assert(spin_until_blocked(io, later), "round %lu", i);
-		arm(io, weft_now(io) + i * 1000);
+		arm(io, (uint64_t)weft_now(io, WEFT_CLOCK_AWAKE) + i * 1000);
 		cr_assert(spin_until(io, &expired, i), "deadline %lu", i);
 		cr_assert_neq(atomic_load(&on_thread), system_thread_id());
 	}
@@ -591,7 +597,7 @@ static void write_and_spin(struct weft *io, const void *context, void *result)
 		write_byte();
 		*(bool *)result = spin_until(io, &delivered, i) &&
 				  atomic_load(&on_thread) != system_thread_id();
-		arm(io, weft_now(io) + 1000);
+		arm(io, (uint64_t)weft_now(io, WEFT_CLOCK_AWAKE) + 1000);
 		*(bool *)result = *(bool *)result && spin_until(io, &expired, i) &&
 				  atomic_load(&on_thread) != system_thread_id();
 	}
@@ -667,7 +673,7 @@ Test(spin, somebody_else_goes_to_the_poller)
 		}
 		write_byte();
 		cr_assert(spin_until(io, &delivered, ++bytes), "all but one spin");
-		arm(io, weft_now(io) + 1000);
+		arm(io, (uint64_t)weft_now(io, WEFT_CLOCK_AWAKE) + 1000);
 		cr_assert(spin_until(io, &expired, (uint64_t)round + 1));
 		atomic_store(&ends_now, 1);
 		for (int busy = 0; busy < WORKERS - 2; busy++)

@@ -285,8 +285,8 @@ Test(foreign_thread, span_end, .signal = SIGABRT)
 
 static void *call_what_any_thread_may(void *io)
 {
-	uint64_t before = weft_now(io);
-	return (void *)(uintptr_t)(weft_now(io) >= before &&
+	uint64_t before = (uint64_t)weft_now(io, WEFT_CLOCK_AWAKE);
+	return (void *)(uintptr_t)((uint64_t)weft_now(io, WEFT_CLOCK_AWAKE) >= before &&
 				   strcmp(weft_strerror(0), "") != 0);
 }
 
@@ -389,9 +389,9 @@ enum { THREADS_ALLOWED = 1 };
 
 static void work_a_moment(struct weft *io, const void *context, void *result)
 {
-	uint64_t until = weft_now(io) + 1000000;
+	uint64_t until = (uint64_t)weft_now(io, WEFT_CLOCK_AWAKE) + 1000000;
 	(void)context, (void)result;
-	while (weft_now(io) < until)
+	while ((uint64_t)weft_now(io, WEFT_CLOCK_AWAKE) < until)
 		;
 }
 
@@ -415,8 +415,8 @@ Test(shortage, fewer_threads_than_asked_for)
 	if (THREADS_ALLOWED < 3)
 		allow_threads(THREADS_ALLOWED);
 	io = begin(4);
-	uint64_t patience = weft_now(io) + UINT64_C(10000000000);
-	while (threads() < before + THREADS_ALLOWED && weft_now(io) < patience)
+	uint64_t patience = (uint64_t)weft_now(io, WEFT_CLOCK_AWAKE) + UINT64_C(10000000000);
+	while (threads() < before + THREADS_ALLOWED && (uint64_t)weft_now(io, WEFT_CLOCK_AWAKE) < patience)
 		work_together(io);
 	for (int i = 0; i < 1000; i++)
 		assert_usable(io);

@@ -39,7 +39,7 @@ static void live(struct fiber *fiber, uint32_t id)
 {
 	const enum fiber_state *states = lives[id % 2];
 	fiber_become(fiber, FIBER_NEW);
-	fiber->id = id;
+	life_begin(&fiber->life, id);
 	(void)fiber_count_first_record(fiber);
 	fiber_set_traced_name(fiber, id * 3);
 	for (int i = 2; fiber->state != FIBER_FINISHED; i++) {
@@ -92,7 +92,7 @@ Test(status, is_of_one_moment)
 
 Test(status, is_of_nobody_before_and_after_a_life)
 {
-	struct fiber fiber = {.id = 0};
+	struct fiber fiber = {.stack = NULL};
 	struct status status;
 	cr_assert_not(status_of(&fiber, &status), "a slot without a life");
 	live(&fiber, 7);

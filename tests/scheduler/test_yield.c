@@ -106,11 +106,11 @@ static void end_after_parent_parks(struct weft *io, const void *context, void *r
 	struct meeting *meeting = result;
 	(void)context;
 	atomic_store(&meeting->child_runs, 1);
-	uint64_t patience = weft_now(io) + 1000000;
-	while (!atomic_load(&meeting->parent_awaits) && weft_now(io) < patience)
+	uint64_t patience = (uint64_t)weft_now(io, WEFT_CLOCK_AWAKE) + 1000000;
+	while (!atomic_load(&meeting->parent_awaits) && (uint64_t)weft_now(io, WEFT_CLOCK_AWAKE) < patience)
 		;
-	uint64_t until = weft_now(io) + 1000;
-	while (weft_now(io) < until)
+	uint64_t until = (uint64_t)weft_now(io, WEFT_CLOCK_AWAKE) + 1000;
+	while ((uint64_t)weft_now(io, WEFT_CLOCK_AWAKE) < until)
 		;
 }
 
@@ -119,8 +119,8 @@ static void end_after_parent_parks(struct weft *io, const void *context, void *r
 static void follow_children(struct weft *io, const void *context, void *result)
 {
 	(void)context, (void)result;
-	uint64_t patience = weft_now(io) + UINT64_C(60000000000);
-	while (atomic_load(&migrations) < ENOUGH && weft_now(io) < patience) {
+	uint64_t patience = (uint64_t)weft_now(io, WEFT_CLOCK_AWAKE) + UINT64_C(60000000000);
+	while (atomic_load(&migrations) < ENOUGH && (uint64_t)weft_now(io, WEFT_CLOCK_AWAKE) < patience) {
 		struct weft_future future;
 		struct meeting meeting = {0, 0};
 		uint64_t before = system_thread_id();
@@ -151,8 +151,8 @@ Test(yield, fibers_migrate)
 static void work(struct weft *io, const void *context, void *result)
 {
 	(void)context;
-	uint64_t until = weft_now(io) + 20000;
-	while (weft_now(io) < until)
+	uint64_t until = (uint64_t)weft_now(io, WEFT_CLOCK_AWAKE) + 20000;
+	while ((uint64_t)weft_now(io, WEFT_CLOCK_AWAKE) < until)
 		;
 	*(int *)result = 1;
 }
@@ -175,9 +175,9 @@ Test(yield, sleeping_workers_wake)
 Test(yield, the_clock_never_goes_back)
 {
 	struct weft *io = begin(1);
-	uint64_t last = weft_now(io);
+	uint64_t last = (uint64_t)weft_now(io, WEFT_CLOCK_AWAKE);
 	for (int i = 0; i < 100000; i++) {
-		uint64_t now = weft_now(io);
+		uint64_t now = (uint64_t)weft_now(io, WEFT_CLOCK_AWAKE);
 		cr_assert_geq(now, last);
 		last = now;
 	}

@@ -95,9 +95,9 @@ static int record(const struct run *run, const char *path)
 	int error = weft_init(&io, &options);
 	if (error)
 		return error;
-	uint64_t start = weft_now(io);
+	uint64_t start = (uint64_t)weft_now(io, WEFT_CLOCK_AWAKE);
 	run_all(io, run);
-	uint64_t took = weft_now(io) - start;
+	uint64_t took = (uint64_t)weft_now(io, WEFT_CLOCK_AWAKE) - start;
 	printf("run-%s\t%" PRIu64 "\t-\t-\tfibers: %d, yields of each: %d; recorded\n",
 	       run->name, took, run->fibers, run->yields);
 	return weft_deinit(io);
