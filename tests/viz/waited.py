@@ -19,6 +19,7 @@ from trace_writer import DIRECT, FINISH, IDLE, IDLE_FIBER, PARK, Writer
 WORKER_SLEEP, WORKER_AWAKE = 19, 21
 QUEUE, READABLE, WRITABLE, OFFLOAD, SIGNAL = range(1, 6)
 WOKEN, TIMED_OUT, CANCELED, CLOSED, ELSEWHERE = range(1, 6)
+BEGUN = 0  # no outcome of a pop
 READ, WRITE, BOTH = 1, 2, 3
 EDGE_READ, EDGE_WRITE, READ_HANGUP, WRITE_HANGUP = 1, 2, 3, 4
 BY_WAITING, BY_LOOKING = 1, 2
@@ -131,7 +132,6 @@ def story(early: bool = False) -> Waits:
     w.switch(5, IDLER, FINISH)
     w.recycle(5)
     w.call(OFFLOAD_END, 6, CALLS, 1)
-    w.pop(0, 6, CALLS, segment=1)
     w.ready(6, 0, INJECTED, worker=1)
     w.switch(IDLER, 6, IDLE)
     w.finish(6)
@@ -387,12 +387,14 @@ class Simulation:
     def call(self, calls: Line) -> None:
         segment = 1 + self.dice.randrange(2)
         fiber = calls.fibers[0]
+        self.known.ends.append((calls.object, fiber, BEGUN, 0))
+        calls.fibers.popleft()
+        self.where.pop(fiber)
         self.w.call(OFFLOAD_BEGIN, fiber, calls.object, segment)
+        self.note()
         self.w.tick += self.dice.randrange(20_000)
         self.w.call(OFFLOAD_END, fiber, calls.object, segment)
         self.note()
-        self.where.pop(fiber)
-        self.take(calls, fiber, 0, WOKEN, segment)
         self.make_ready(fiber, 0, segment)
 
     def fire(self, fiber: int, deadline: int) -> None:

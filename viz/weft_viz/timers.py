@@ -26,7 +26,7 @@ PANEL = WIDTH - LEFT - RIGHT
 TOP, LINE, AXIS, KEY = 12, 24, 44, 30
 SET = WAITS["timer"]
 ALL = "all timers"
-MARKS = (Mark("median", 0.5, 2, True, "solid"), Mark("p99", 0.99, 1, False, (0, (3, 2))),
+MARKS = (Mark("median", 0.5, 2, True, "solid"), Mark("p99", 0.99, 1, True, (0, (3, 2))),
          Mark("largest", 1.0, 0, False, (0, (1, 1.5))))
 
 

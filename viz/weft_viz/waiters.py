@@ -1,10 +1,10 @@
 """waiters.svg: who stood in which queue, at which place, and whose turn came.
 
 A strip is a queue over time. A band is one stay of a fiber in it, from its push to its pop, in the
-row of its place: the first in line stands at the base, and moves nobody; the others step down
-when one before them leaves. A band is red when its fiber was woken although others stood before
-it. Signs at its end say how it ended otherwise than by being woken, and one at its start that a
-fiber came back to the front.
+row of its place: the first in line stands at the base, and the others step down when one before
+them leaves. Of offloaded calls, the queue is of those that no helper thread has begun. A band is
+red when its turn came although others stood before it. Signs at its end say how it ended otherwise
+than by its turn, and one at its start that a fiber came back to the front.
 
 A queue with more places than there are rows, or with more bands than can be told apart, is counted
 instead: how many stand in it. With more queues than there is room for, those with a band out of
@@ -319,7 +319,7 @@ def keys_of(model: Model, drawn: Drawn, paints: list[Paint], paint: dict[int, in
     if drawn.counted:
         keys.append((len(paints) - 2, "fibers in the queue"))
     if any(early(model)):
-        keys.append((len(paints) - 1, "woken although others stood before it"))
+        keys.append((len(paints) - 1, "its turn came although others stood before it"))
     signs = {name for each in drawn.lines() for name in each.marked()}
     return keys + [(name, words) for name, words in WORDS.items() if name in signs]
 
@@ -356,8 +356,8 @@ def notes(model: Model, drawn: Drawn) -> list[str]:
         lines.append(f"{count(drawn.left_out, 'queue')} with less waiting left out.")
     wrong = early(model)
     if wrong:
-        lines.append(f"{count(len(wrong), 'time')} a fiber was woken although others stood before "
-                     "it: red.")
+        lines.append(f"{count(len(wrong), 'time')} a fiber's turn came although others stood "
+                     "before it: red.")
     if not model.waiting.judged:
         lines.append("Records were lost, so whose turn it was cannot be told.")
     return lines

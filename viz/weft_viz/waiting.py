@@ -5,7 +5,8 @@ A fiber goes to the end of a queue (WAIT_PUSH), or back to its front when its tu
 its first use to its close, is one object with two queues, for reading and for writing; any other
 object has one queue. The kernel is asked to watch a life (FD_WATCH), says of one of its directions
 that it is worth trying (FD_READY), and one waiter of that direction is woken; who has its turn
-hands it on when it leaves.
+hands it on when it leaves. Those who offload calls line up for helper threads: a call that is begun
+(OFFLOAD_BEGIN) is out of the queue, though its fiber waits for its end.
 
 Why a fiber is parked is what it registered with last: a queue, a timer (TIMER_SET), or another
 fiber's result (AWAIT). A queue that is waited in with a deadline counts, and not the timer.
@@ -27,6 +28,8 @@ IO, TIMER, QUEUE, OFFLOAD, SIGNAL, AWAIT = "I/O", "timer", "queue", "offload", "
 WHY = {"readable": IO, "writable": IO, "an offloaded call": OFFLOAD, "a signal": SIGNAL}
 DIRECTIONS = {"readable": "reading", "writable": "writing"}
 WOKEN, CLOSED = "woken", "closed"  # outcomes by which the waker has won the waiter
+BEGUN = "begun"  # a helper thread makes the call that the waiter lined up for
+IN_TURN = (WOKEN, CLOSED, BEGUN)  # outcomes that go by the order
 TIMED_OUT, CANCELED, ELSEWHERE = "timed out", "canceled", "woken elsewhere"
 FIRED, DROPPED, PENDING = "fired", "dropped", ""  # how a timer ended
 HANGUP = "hung up"
@@ -65,7 +68,7 @@ class Waiter:
     outcome: str = ""  # "" where the trace ends before
     waker: int = 0  # fiber; 0 is nobody
     by: int = 0  # segment that took it out
-    early: bool = False  # woken although others stood before it
+    early: bool = False  # its turn came although others stood before it
     edge: Edge | None = None  # the kernel's word by which it was woken
 
     @property
@@ -271,24 +274,32 @@ class Collector:
         return found
 
     def _pop(self, step: Step, event: Event, get: Getters) -> None:
-        """One whose push the trace does not have is nobody's."""
         record = step.record
-        number, fiber = get["queue"](record), get["waiter"](record)
+        number = get["queue"](record)
+        outcome = self._text(event, "outcome", get["outcome"](record))
+        waiter, what = self._take(step, number, get["waiter"](record), outcome)
+        if waiter is None:
+            return
+        waiter.waker = get["waker"](record)
+        said = self._said.get((number, what))
+        if waiter.won and said and (said.worker, said.fiber) == (step.worker, waiter.waker):
+            waiter.edge = self._said.pop((number, what))
+
+    def _take(self, step: Step, number: int, fiber: int,
+              outcome: str) -> tuple[Waiter | None, str]:
+        """Out of its queue, and what it waited for. One whose push the trace does not have is
+        nobody's."""
         what = self._at.pop((number, fiber), None)
         if what is None:
-            return
+            return None, ""
         self._inside.discard(fiber)
         line = self._lines[number, what]
-        before = next(iter(line))
+        first = next(iter(line))
         waiter = line.pop(fiber)
         waiter.end, waiter.end_tick, waiter.by = step.number, step.tick, step.worker
-        waiter.outcome = self._text(event, "outcome", get["outcome"](record))
-        waiter.waker = get["waker"](record)
-        if waiter.won:
-            waiter.early = self._found.judged and before != fiber
-            said = self._said.get((number, what))
-            if said and (said.worker, said.fiber) == (step.worker, waiter.waker):
-                waiter.edge = self._said.pop((number, what))
+        waiter.outcome = outcome
+        waiter.early = self._found.judged and outcome in IN_TURN and first != fiber
+        return waiter, what
 
     # ---- descriptors ----
 
@@ -359,8 +370,9 @@ class Collector:
         self._end_timer(step, get, DROPPED)
 
     def _begin(self, step: Step, event: Event, get: Getters) -> None:
-        call = Call(step.worker, get["waiter"](step.record), get["queue"](step.record),
-                    step.number, step.number, step.tick, step.tick)
+        fiber, number = get["waiter"](step.record), get["queue"](step.record)
+        self._take(step, number, fiber, BEGUN)
+        call = Call(step.worker, fiber, number, step.number, step.number, step.tick, step.tick)
         self._calls[step.worker] = call
         self._found.calls.append(call)
 

@@ -26,7 +26,7 @@ from .lanes import SWATCH, Lane, Painter, Scale, Sketch
 from .model import PARKED, Fiber, Model, count
 from .paints import WAITS, Paint
 from .reader import HELPER
-from .waiting import (CANCELED, CLOSED, ELSEWHERE, TIMED_OUT, WOKEN, Edge, Life, Waiter,
+from .waiting import (BEGUN, CANCELED, CLOSED, ELSEWHERE, TIMED_OUT, WOKEN, Edge, Life, Waiter,
                       Waiting)
 from .window import Window
 
@@ -34,7 +34,7 @@ FIBERS_MAX = 24  # lanes
 EACH = 2  # fibers chosen for one reason, where there are more
 LIVES_MAX = 12  # descriptors' lanes
 HELPERS_MAX = 8
-ARROWS_MAX, SIGNS_MAX = 80, 200
+ARROWS_MAX, SIGNS_MAX, LOOKS_MAX = 80, 200, 60
 NAMED_MAX = 20  # queues that the description names
 REASONS: fibers.Reasons = (*((why, f"most {paint.label}") for why, paint in WAITS.items()),
                            (PARKED, "parked longest"))
@@ -155,6 +155,10 @@ def signs(model: Model, window: Window, rows: Rows) -> Signs:
     for queue in w.queues:
         for waiter in queue.waiters:
             add_wake(found, rows, window, queue.object, waiter, arrow)
+    found.arrows[KERNEL] += [
+        arrow(c.end, c.end_tick, rows.helpers[c.segment], rows.fibers[c.fiber]) for c in w.calls
+        if c.ended and c.segment in rows.helpers and c.fiber in rows.fibers
+        and window.holds(c.end)]
     found.arrows[CANCEL] = [
         arrow(c.step, c.tick, rows.fibers[c.canceler], rows.fibers[c.target])
         for c in w.cancels if c.target in rows.fibers and c.canceler in rows.fibers
@@ -170,9 +174,6 @@ def add_wake(found: Signs, rows: Rows, window: Window, object_: int, waiter: Wai
         return
     if edge and object_ in rows.lives:
         found.arrows[KERNEL].append(arrow(edge.step, edge.tick, rows.lives[object_], tip))
-    elif not edge and waiter.by in rows.helpers:
-        found.arrows[KERNEL].append(arrow(waiter.end, waiter.end_tick, rows.helpers[waiter.by],
-                                          tip))
     elif not edge and waiter.waker in rows.fibers and waiter.waker != waiter.fiber:
         found.arrows[HANDED].append(arrow(waiter.end, waiter.end_tick,
                                           rows.fibers[waiter.waker], tip))
@@ -181,16 +182,18 @@ def add_wake(found: Signs, rows: Rows, window: Window, object_: int, waiter: Wai
 def bounded(found: Signs) -> Signs:
     number = sum(map(len, found.arrows.values()))
     if number > ARROWS_MAX:
-        found.left_out.append(f"{count(number, 'arrow')} of who woke whom")
+        found.left_out.append(f"those of {count(number, 'wake')}")
         found.arrows = {}
     number = sum(map(len, found.words.values()))
     if number > SIGNS_MAX:
-        found.left_out.append(f"the signs of {count(number, 'word')} of the kernel")
+        found.left_out.append(f"those of {count(number, 'word')} of the kernel")
         found.words = {}
-    for name, some in (("fired", found.fired), ("looks", found.looks)):
-        if len(some) > SIGNS_MAX:
-            found.left_out.append(f"{count(len(some), 'deadline' if name == 'fired' else 'look')}")
-            setattr(found, name, [])
+    if len(found.fired) > SIGNS_MAX:
+        found.left_out.append(f"those of {count(len(found.fired), 'deadline')}")
+        found.fired = []
+    if len(found.looks) > LOOKS_MAX:
+        found.left_out.append(f"those of {count(len(found.looks), 'look')} into the kernel")
+        found.looks = []
     return found
 
 
@@ -316,7 +319,8 @@ def waits(model: Model, window: Window) -> bytes:
     crowded = not layer.words and any(life.edges for life in w.lives)
     if crowded or len(rows.lives) < len(w.lives):
         below.append(words_strip(model, window))
-        keys += [(sign, f"said: {words}") for sign, words in WORDS.items()]
+        said = {sign_of(edge) for edge in w.edges() if window.holds(edge.step)}
+        keys += [(sign, f"said: {WORDS[sign]}") for sign in sorted(said)]
     card = svg.Card("waits", "Who waited for what, and what did the kernel say?",
                     describe(model, window),
                     [*notes(model, people, rows, layer), *window.note(model), *model.warnings()])
@@ -351,7 +355,7 @@ def notes(model: Model, people: list[tuple[Fiber, str]], rows: Rows, layer: Sign
         lines.append(f"Of {count(len(w.lives), 'descriptor')}, those of which the kernel said "
                      "most are shown. The strip below counts its words on all of them.")
     if layer.left_out:
-        lines.append(f"Left out: {', '.join(layer.left_out)}. A window has fewer (--steps A:B).")
+        lines.append(f"Left out are signs: {', '.join(layer.left_out)}. A window has fewer (--steps A:B).")
     return lines
 
 
@@ -372,6 +376,9 @@ def describe(model: Model, window: Window) -> str:
                      f"{count(len(queue.waiters), 'wait')}{ends(queue.waiters)}.")
     if len(w.queues) > NAMED_MAX:
         lines.append(f"{len(w.queues) - NAMED_MAX:,} more queues.")
+    people = model.people()
+    if len(people) <= FIBERS_MAX:
+        lines.append(fibers.describe(model, people))
     return " ".join([*lines, *window.note(model)])
 
 
@@ -379,7 +386,8 @@ def ends(some: Iterable[Waiter]) -> str:
     """How they ended, in numbers."""
     found = Counter("by the kernel" if each.edge else "by others" if each.outcome == WOKEN
                     else each.outcome for each in some)
-    words = {"by the kernel": "woken by the kernel", "by others": "by others",
+    words = {"by the kernel": "woken by the kernel", "by others": "woken by others",
+             BEGUN: "begun by a helper",
              TIMED_OUT: TIMED_OUT, CANCELED: CANCELED, CLOSED: "ended by a close",
              ELSEWHERE: ELSEWHERE, "": "not over"}
     return "".join(f", {found[key]:,} {text}" for key, text in words.items() if found[key])
