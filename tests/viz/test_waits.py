@@ -10,13 +10,15 @@ from unittest import mock
 from helpers import Files, build, needs_matplotlib, needs_neato, texts, viz, whole
 from test_scheduler import MANY
 from trace_writer import IDLE, PARK, WAITS as AWAITS, Writer, awaits
-from waited import (AWAKE, BEGUN, BOOT, CLOSED, IDLER, LATER, LOCAL, MAIN, PIPE, READABLE, REAL, TIMER_DROP,
-                    TIMER_FIRE, TIMER_SET, WOKEN, Known, Waits, helped, story, waited)
+from waited import (AWAKE, BEGUN, BOOT, CLOSED, EDGE_READ, IDLER, LATER, LOCAL, MAIN, PIPE,
+                    READABLE, REAL, TIMER_DROP, TIMER_FIRE, TIMER_SET, WOKEN, Known, Waits, helped,
+                    story, waited)
 
 from weft_viz import (arrows, fibers, lanes, latency, model as m, paints, scheduling, svg, timers,
                       waiters, waiting, waits, window, workers)
 
-OUTCOMES = {0: "begun", 1: "woken", 2: "timed out", 3: "canceled", 4: "closed", 5: "woken elsewhere"}
+OUTCOMES = {0: "begun", 1: "woken", 2: "timed out", 3: "canceled", 4: "closed",
+            5: "woken elsewhere"}
 WHATS = {1: "its turn in a queue", 2: "readable", 3: "writable", 4: "an offloaded call"}
 SMALL = [(seed, 3 + 7 * seed, 300 + 250 * seed, 0.3 * (seed % 2)) for seed in range(8)]
 SIZE_MAX = 2_000_000  # bytes of a picture
@@ -79,6 +81,28 @@ class Queues(unittest.TestCase):
                     self.assertEqual((w.edge.object, w.edge.direction), (queue.object, queue.what))
                     self.assertLess(w.edge.step, w.end)
 
+    def begun(self) -> Waits:
+        """Two fibers wait in one queue of a descriptor."""
+        w = Waits()
+        w.start(IDLER)
+        for fiber in (2, 3):
+            w.push(fiber, PIPE, READABLE, 5)
+        return w
+
+    def test_a_word_that_woke_nobody_is_not_why_another_hands_on(self) -> None:
+        w = self.begun()
+        w.edge(IDLER, PIPE, 5, EDGE_READ)  # somebody has the turn
+        w.pop(9, 2, PIPE)
+        self.assertEqual([each.edge for _, each in all_waiters(build(w))], [None, None])
+
+    def test_one_word_wakes_one(self) -> None:
+        w = self.begun()
+        w.edge(IDLER, PIPE, 5, EDGE_READ)
+        w.pop(IDLER, 2, PIPE)
+        w.pop(IDLER, 3, PIPE)
+        self.assertEqual([each.edge is not None for _, each in all_waiters(build(w))],
+                         [True, False])
+
     def test_losses_make_no_verdict(self) -> None:
         """Who stood before the others may have left in a lost record."""
         true = waited(5, 30, 1500, wrong=0.5)
@@ -100,7 +124,8 @@ class Queues(unittest.TestCase):
         built = build(story())
         self.assertEqual([(life.label, life.object, life.closed, len(life.edges))
                           for life in built.waiting.lives],
-                         [("descriptor 5", PIPE, True, 2), ("descriptor 5, life 2", LATER, True, 1)])
+                         [("descriptor 5", PIPE, True, 2),
+                          ("descriptor 5, life 2", LATER, True, 1)])
         self.assertEqual([queue.label for queue in built.waiting.queues],
                          ["descriptor 5, reading", "offloaded calls 62",
                           "descriptor 5, life 2, writing"])
@@ -222,6 +247,12 @@ class Timers(unittest.TestCase):
             if timer.outcome == "fired":
                 self.assertAlmostEqual(line.end - line.deadline, timer.late, delta=1_000)
                 self.assertGreaterEqual(line.end - line.deadline, timer.late)
+        w = self.sleeper(AWAKE, 5_000, 5_100)  # recorded soon after the clock was read
+        fired, first = w.tick - 500, 1_500  # ticks
+        w.own(TIMER_SET, MAIN, AWAKE, 8_000)
+        w.tick += 10_000
+        w.own(TIMER_FIRE, MAIN, AWAKE, 8_100)  # and this one late
+        self.assertEqual(timers.shifts(build(w))["awake"], fired - first - 5_100)
         w = Waits()
         w.start(MAIN)
         w.own(TIMER_SET, MAIN, BOOT, 10**9)
@@ -261,7 +292,8 @@ class WaitersPicture(unittest.TestCase):
     def test_a_strip_a_queue_and_its_end_signs(self) -> None:
         built = build(story())
         seen = flat(waiters.waiters(built, whole(built)))
-        for words in ("Descriptor 5, reading", "Offloaded calls 62", "Descriptor 5, life 2, writing",
+        for words in ("Descriptor 5, reading", "Offloaded calls 62",
+                      "Descriptor 5, life 2, writing",
                       "4 waits, 2 woken by the kernel, 1 woken by others, 1 timed out",
                       "its deadline passed", "came back to the front", "first in line"):
             self.assertIn(words, seen)
@@ -272,10 +304,20 @@ class WaitersPicture(unittest.TestCase):
         for early in (False, True):
             built = build(story(early))
             picture = waiters.waiters(built, whole(built))
-            self.assertEqual("its turn came although others stood before it" in flat(picture), early)
+            self.assertEqual("its turn came although others stood" in flat(picture), early)
             self.assertEqual(svg.VERMILION.encode() in picture, early)
             self.assertEqual("c was woken out of turn, in descriptor 5, reading."
                              in waiters.describe(built, whole(built)), early)
+
+    def test_only_who_was_woken_out_of_turn_is_red(self) -> None:
+        built = build(story(True))
+        colors, paint = waiters.palette(built)
+        painter = lanes.Painter(colors, 0.0, str)
+        drawn = waiters.gather(built, whole(built), paint, len(colors) - 2)
+        found = {(band.waiter.fiber, colors[line.index(painter, band.waiter)] == waiters.RED)
+                 for line in drawn.lines() for band in line.bands}
+        self.assertEqual({fiber for fiber, red in found if red}, {4})
+        self.assertEqual({fiber for fiber, red in found if not red}, {MAIN, 2, 3, 6})
 
     def marked(self, built: m.Model) -> Counter[str]:
         colors, paint = waiters.palette(built)
@@ -317,7 +359,7 @@ class WaitersPicture(unittest.TestCase):
         self.assertIsInstance(strip, waiters.Length)
         self.assertEqual((int(strip.counted.levels.after.max()), len(strip.early)), (many, 1))
         seen = flat(waiters.waiters(built, whole(built)))
-        for words in ("is counted: how many stand in it", "its turn came although others stood before it",
+        for words in ("is counted: how many stand in it", "its turn came although others stood",
                       f"{many} waits, 1 woken by others, {many - 1} not over"):
             self.assertIn(words, seen)
 
@@ -441,7 +483,8 @@ class Beside(unittest.TestCase):
     def test_without_waits_an_await_is_a_park(self) -> None:
         built = build(awaits())
         self.assertIn("await", {s.why for f in built.people() for s in f.states})
-        self.assertNotIn(paints.PURPLE.encode(), fibers.fibers(built, whole(built)))
+        look = fibers.looks_of(built)
+        self.assertTrue(all(look(s) == s.name for f in built.people() for s in f.states))
         self.assertNotIn("result", flat(fibers.fibers(built, whole(built))))
         self.assertNotIn("are parked", flat(workers.workers(built, whole(built))))
 
@@ -496,7 +539,8 @@ class Command(Files):
 class Many(unittest.TestCase):
     @classmethod
     def setUpClass(cls) -> None:
-        cls.true = waited(7, max(500, MANY // 10), MANY, noted=False)
+        """Of many waits a fiber; fibers.svg and others are tried with more fibers."""
+        cls.true = waited(7, min(2_000, MANY // 100), MANY, noted=False)
         cls.built = build(cls.true.writer)
 
     def test_they_are_counted(self) -> None:

@@ -1,5 +1,5 @@
-"""Traces of fibers that wait: one by hand, and lawful ones at random, of which it is known who stood
-in which queue, who was woken by whom, and how late each timer was.
+"""Traces of fibers that wait: one by hand, and lawful ones at random, of which it is known who
+stood in which queue, who was woken by whom, and how late each timer was.
 
     python tests/viz/waited.py OUT.weft [FIBERS [EVENTS [SEED]]]
 """
@@ -228,6 +228,7 @@ class Simulation:
         self.lines = [Line(60 + k // 2, (READABLE, WRITABLE)[k % 2], 5 + k // 2)
                       for k in range(6)] + [Line(70, QUEUE, 0), Line(71, OFFLOAD, 0)]
         self.ready: deque[int] = deque()
+        self.is_ready: set[int] = set()
         self.timers: dict[int, int] = {}  # by fiber: the deadline
         self.sleepers: dict[int, None] = {}
         self.where: dict[int, Line] = {}
@@ -243,6 +244,7 @@ class Simulation:
             w.create(fiber, MAIN, f"job{fiber - 1}")
             w.ready(fiber, MAIN, LOCAL)
             self.ready.append(fiber)
+            self.is_ready.add(fiber)
         self.note()
         self.why[MAIN] = ""
         self.go_on(PARK)
@@ -279,8 +281,8 @@ class Simulation:
         queued = [line for line in self.lines if line.fibers and line.what != OFFLOAD]
         if queued and dice < 0.3:
             self.wake(self.dice.choice(queued), fiber)
-        elif self.where and dice < 0.35:
-            self.cancel(self.dice.choice(list(self.where)), fiber)
+        elif queued and dice < 0.35:
+            self.cancel(self.dice.choice(queued).fibers[-1], fiber)
         elif dice < 0.8:
             self.wait(fiber, self.dice.choice(self.lines))
         else:
@@ -291,6 +293,7 @@ class Simulation:
 
     def go_on(self, reason: int) -> None:
         following = self.ready.popleft() if self.ready else IDLER
+        self.is_ready.discard(following)
         self.w.switch(self.running, following, reason)
         self.running = following
         self.note()
@@ -335,6 +338,7 @@ class Simulation:
 
     def make_ready(self, fiber: int, waker: int, segment: int = 0) -> None:
         self.ready.append(fiber)
+        self.is_ready.add(fiber)
         self.w.ready(fiber, waker, INJECTED if segment else LOCAL, worker=segment)
         self.why.pop(fiber)
         self.note()
@@ -351,7 +355,7 @@ class Simulation:
 
     def cancel(self, fiber: int, canceler: int) -> None:
         """It leaves its queue when it runs."""
-        if self.where[fiber].what == OFFLOAD or fiber in self.ready:
+        if self.where[fiber].what == OFFLOAD or fiber in self.is_ready:
             return
         self.w.own(CANCEL_REQUEST, canceler, peer=fiber)
         self.make_ready(fiber, canceler)
@@ -369,7 +373,7 @@ class Simulation:
         w.sleep(span, len(waiting[:1]))
         self.note()
         for fiber, deadline in sorted(self.timers.items(), key=lambda each: each[1]):
-            if deadline <= w.tick and fiber not in self.ready:
+            if deadline <= w.tick and fiber not in self.is_ready:
                 self.fire(fiber, deadline)
         if waiting and (line := self.dice.choice(waiting)).fibers:
             says = EDGE_READ if line.what == READABLE else EDGE_WRITE

@@ -114,8 +114,8 @@ def draw_many(model: Model, window: Window, people: list[Fiber]) -> bytes:
             f"and up to {EACH} each of those that were longest alive, that ran longest, and that "
             "were ready and parked longest, by the clock."]
     above = strips.Counted(alive(every), ("fibers,", "by state"))
-    return draw(model, window, sketch(model, shown, moves, [above]), told, describe_many(model, sums),
-                32.0)
+    return draw(model, window, sketch(model, shown, moves, [above]), told,
+                describe_many(model, sums), 32.0)
 
 
 def alive(every: Lane) -> Lane:

@@ -141,6 +141,9 @@ class Line:
             paint = painter.paints[index]
             axes.broken_barh(bars_, (top, height), facecolors=paint.color, linewidth=0,
                              edgecolor=paint.ink, hatch=paint.hatch or None)
+        starts = [start for band, start, end in spans if band.start == band.waiter.start
+                  and end - start >= 4 * unit]
+        axes.vlines(starts, top, top + height, colors=svg.PAPER, linewidth=1)
         for band, start, end in spans:
             label = painter.name(band.waiter.fiber)
             if svg.text_width(label, 10) <= (end - start) / unit - 14:
@@ -345,8 +348,8 @@ def name_of(model: Model, fiber: int) -> str:
 
 
 def notes(model: Model, drawn: Drawn) -> list[str]:
-    lines = ["A strip is a queue of waiting fibers. A band is a fiber that stands in it, as long as "
-             "it waits; the lowest one is the first in line, whose turn is next, and when it "
+    lines = ["A strip is a queue of waiting fibers. A band is a fiber that stands in it, as long "
+             "as it waits; the lowest one is the first in line, whose turn is next, and when it "
              "leaves the others step down."]
     if drawn.counted:
         lines.append("A queue with more than "

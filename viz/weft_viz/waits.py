@@ -323,7 +323,9 @@ def waits(model: Model, window: Window) -> bytes:
         keys += [(sign, f"said: {WORDS[sign]}") for sign in sorted(said)]
     card = svg.Card("waits", "Who waited for what, and what did the kernel say?",
                     describe(model, window),
-                    [*notes(model, people, rows, layer), *window.note(model), *model.warnings()])
+                    [*notes(model, people, rows, layer),
+                     *(["The lowest strip counts the kernel's words on all descriptors."]
+                       if below else []), *window.note(model), *model.warnings()])
     height = 32.0 if above else lanes.lane_height(len(shown))
     painter = Painter(PAINTS, height, lambda name: called(model, name))
     return lanes.draw(model, window, Sketch(shown, keys, above, below, layer), painter, card)
@@ -353,9 +355,10 @@ def notes(model: Model, people: list[tuple[Fiber, str]], rows: Rows, layer: Sign
                      "longest for one thing.")
     if len(rows.lives) < len(w.lives):
         lines.append(f"Of {count(len(w.lives), 'descriptor')}, those of which the kernel said "
-                     "most are shown. The strip below counts its words on all of them.")
+                     "most are shown.")
     if layer.left_out:
-        lines.append(f"Left out are signs: {', '.join(layer.left_out)}. A window has fewer (--steps A:B).")
+        lines.append(f"Left out are signs: {', '.join(layer.left_out)}. A window has fewer "
+                     "(--steps A:B).")
     return lines
 
 
