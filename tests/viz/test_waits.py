@@ -4,6 +4,7 @@ where, who was woken by whom, and how late each timer was."""
 from __future__ import annotations
 
 import unittest
+import warnings
 from collections import Counter
 from unittest import mock
 
@@ -308,6 +309,13 @@ class WaitersPicture(unittest.TestCase):
             self.assertEqual(svg.VERMILION.encode() in picture, early)
             self.assertEqual("c was woken out of turn, in descriptor 5, reading."
                              in waiters.describe(built, whole(built)), early)
+
+    def test_no_queue(self) -> None:
+        built = build(awaits())
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            self.assertIn("No fiber waited in a queue.",
+                          flat(waiters.waiters(built, whole(built))))
 
     def test_only_who_was_woken_out_of_turn_is_red(self) -> None:
         built = build(story(True))

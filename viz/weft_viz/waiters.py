@@ -337,7 +337,7 @@ def waiters(model: Model, window: Window) -> bytes:
     card = svg.Card("waiters", "Who stood in which queue, and whose turn came?",
                     describe(model, window),
                     [*notes(model, drawn), *window.note(model), *model.warnings()])
-    painter = Painter(paints, 0.0, lambda fiber: name_of(model, fiber))
+    painter = Painter(paints, 0.0 if drawn.strips else ROW, lambda fiber: name_of(model, fiber))
     sketch = Sketch([], keys_of(model, drawn, paints, paint), below=drawn.strips, layer=Signs())
     return lanes.draw(model, window, sketch, painter, card)
 
@@ -351,6 +351,8 @@ def notes(model: Model, drawn: Drawn) -> list[str]:
     lines = ["A strip is a queue of waiting fibers. A band is a fiber that stands in it, as long "
              "as it waits; the lowest one is the first in line, whose turn is next, and when it "
              "leaves the others step down."]
+    if not drawn.strips:
+        lines.append("No fiber waited in a queue.")
     if drawn.counted:
         lines.append("A queue with more than "
                      f"{PLACES_MAX} fibers at once or {BANDS_MAX} waits is counted: how many stand "
