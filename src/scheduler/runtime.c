@@ -47,18 +47,29 @@ static int check_options(struct weft_options *options, const struct weft_options
 /* ---- the trace ---- */
 
 #if defined(WEFT_TRACING)
+/* For each helper thread, and a few from outside; as many as there can be. */
+static uint32_t other_segments(const struct weft_options *options)
+{
+	uint32_t room = TRACE_SEGMENTS_MAX - options->workers;
+	uint32_t wanted = options->helpers + TRACE_OTHERS_DEFAULT;
+	return wanted < room ? wanted : room;
+}
+
 static void open_trace(struct weft *io, const struct weft_options *options)
 {
 	struct trace_message why;
+	uint32_t others = other_segments(options);
 	int error = 0;
 	if (!options->trace_path)
-		error = trace_open_from_environment(&io->trace, options->workers, &why);
+		error = trace_open_from_environment(&io->trace, options->workers,
+						    others, &why);
 	else if (*options->trace_path)
 		error = trace_open(
 			&io->trace,
 			&(struct trace_options){.path = options->trace_path,
 						.records = options->trace_records,
 						.workers = options->workers,
+						.others = others,
 						.ring = options->trace_mode ==
 							WEFT_TRACE_RING},
 			&why);
@@ -97,7 +108,7 @@ static void *allocate_lines(size_t size)
 
 static void free_all(struct weft *io)
 {
-	for (uint32_t i = 0; io->worker && i < io->workers; i++)
+	for (uint32_t i = 0; i < io->workers; i++)
 		worker_destroy(&io->worker[i]);
 	free(io->worker);
 	free(io);
@@ -111,14 +122,13 @@ static struct weft *allocate(const struct weft_options *options)
 	io->workers = options->workers;
 	io->helpers = options->helpers;
 	io->worker = allocate_lines(options->workers * sizeof *io->worker);
-	int error = io->worker ? 0 : -ENOMEM;
-	for (uint32_t i = 0; io->worker && i < options->workers; i++) {
-		if (worker_init(&io->worker[i], io, i))
-			error = -ENOMEM;
-		io->worker[i].warm.limit = options->warm_stacks;
-	}
-	if (!error)
+	uint32_t made = 0;
+	while (io->worker && made < options->workers &&
+	       worker_init(&io->worker[made], io, made) == 0)
+		io->worker[made++].warm.limit = options->warm_stacks;
+	if (made == options->workers)
 		return io;
+	io->workers = made; /* no other is there to be destroyed */
 	free_all(io);
 	return NULL;
 }
@@ -168,6 +178,9 @@ int weft_init(struct weft **result, const struct weft_options *given)
 		return error;
 	if (options.on_fatal)
 		base_set_fatal_hook(options.on_fatal);
+	error = process_watch_forks();
+	if (error)
+		return error;
 	struct weft *io = allocate(&options);
 	if (!io)
 		return -ENOMEM;
