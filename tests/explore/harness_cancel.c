@@ -107,6 +107,7 @@ static void slot(int number)
 		for (int j = 1; j < thread_number; j++)
 			explore_post(&lives[i].born[j]);
 		live(&lives[i]);
+		life_end(&fiber.life);
 	}
 }
 
