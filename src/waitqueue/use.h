@@ -45,11 +45,11 @@ static inline uint32_t use_generation(uint64_t word)
  * before that is done; from then on the word is the next owner's. */
 static inline bool use_drop(struct use *use)
 {
-	/* Release: what we did with the number comes before its close. Acquire: so did the
-	 * others. Pairs with: use_drop. */
-	uint64_t word = fetch_add_acq_rel(&use->word, (uint64_t)-1) - 1;
+	/* Release: what we did with the number comes before its close, and before what the
+	 * next owner does. Pairs with: use_drop, use_take. */
+	uint64_t word = fetch_add_release(&use->word, (uint64_t)-1) - 1;
 	while ((word & USE_CLOSING) && !(word & USE_COUNT))
-		/* As above. Pairs with: use_take. */
+		/* Acquire: so does what all others did. Pairs with: use_drop. */
 		if (cas_acq_rel(&use->word, &word, word & ~(USE_CLOSING | USE_KNOWN)))
 			return true;
 	return false;

@@ -1,5 +1,5 @@
 #!/bin/sh
-# explore.sh [run]: all interleavings of the scheduler's protocols, in the code as it is; what that
+# explore.sh [run]: all interleavings of the runtime's protocols, in the code as it is; what that
 # means is in explorer.h. Each protocol has a harness_NAME.c beside this file.
 #
 # Without a word, as `make test` has it: the explorer's own tests (litmus.c), each protocol within
@@ -19,7 +19,10 @@ cd "$(dirname "$0")/../.."
 # shellcheck source=tests/tally.sh
 . tests/tally.sh
 
-: "${CC:=cc}" "${PROTOCOLS:=rendezvous fresh ready injection idle}"
+: "${CC:=cc}" "${PROTOCOLS:=
+	rendezvous fresh ready injection idle
+	readiness turn use close
+}"
 here=tests/explore
 out=$BUILD/explore
 flags="-std=c17 -D_GNU_SOURCE -g -Wall -Wextra -Wconversion -Wpedantic ${WERROR:+-Werror}"
@@ -68,10 +71,16 @@ label() {
 
 # ---- building ----
 
-# The file of a protocol, under src/.
-protocol_file() {
+# The files of a protocol, under src/; the first is the one that it is called after.
+protocol_files() {
 	case $1 in
 	rendezvous) echo future/rendezvous.h ;;
+	readiness) echo waitqueue/readiness.h ;;
+	turn) echo waitqueue/turn.h waitqueue/readiness.h waitqueue/waiters.h \
+		waitqueue/ticket.h base/lock.h ;;
+	use) echo waitqueue/use.h ;;
+	close) echo waitqueue/use.h waitqueue/turn.h waitqueue/readiness.h \
+		waitqueue/waiters.h waitqueue/ticket.h base/lock.h ;;
 	*) echo "scheduler/$1.h" ;;
 	esac
 }
@@ -103,11 +112,10 @@ link_harness() {
 	link "$here/harness_$1.c" "$2" "$3" "$out/main.c.o"
 }
 
-# The compiler has read the protocol in src/, byte for byte, and nowhere else.
+# is_as_it_is PROTOCOL FILE: the compiler has read it in src/, byte for byte, and nowhere else.
 is_as_it_is() {
-	tr -s ' \\' '\n\n' <"$out/$1.d" | sed 's/^\.\///' |
-		grep -F "$(protocol_file "$1")" >"$out/$1.read"
-	test "$(cat "$out/$1.read")" = "src/$(protocol_file "$1")"
+	tr -s ' \\' '\n\n' <"$out/$1.d" | sed 's/^\.\///' | grep -F "$2" >"$out/$1.read"
+	test "$(cat "$out/$1.read")" = "src/$2"
 }
 
 build_bug() {
@@ -152,11 +160,13 @@ search() {
 
 explore_protocol() {
 	link_harness "$1" . "$out/$1"
-	if is_as_it_is "$1"; then
-		tell 0 "$1" "src/$(protocol_file "$1")" 'as is' - - ''
-	else
-		tell 1 "$1" "src/$(protocol_file "$1")" other - - "read: $(cat "$out/$1.read")"
-	fi
+	for file in $(protocol_files "$1"); do
+		if is_as_it_is "$1" "$file"; then
+			tell 0 "$1" "src/$file" 'as is' - - ''
+		else
+			tell 1 "$1" "src/$file" other - - "read: $(cat "$out/$1.read")"
+		fi
+	done
 	while read -r bounds; do
 		held=0
 		search "$out/$1" "$bounds print=1" || held=1
