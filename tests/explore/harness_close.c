@@ -4,10 +4,11 @@
  * T threads. Thread 0 owns the number: K times it closes it, opens it again when it has been given
  * back to the system, as the next owner, with a unit or none, and reads once. With two threads,
  * thread 1 reads K times, or it is the kernel; with more, the last is the kernel, and the others
- * read. They read for the first owner; a reader stops when it is told that the number is closed. The
- * kernel K times adds a unit, or at last the end, to whatever the number is, takes an edge, and tells
- * of it later; then it tells of what comes. At first there is a unit or none, and the kernel watches
- * or not; for three threads of one operation there is none, and it does.
+ * read: thread 2 for the second owner, the rest for the first. A reader stops when it is told that
+ * the number is closed. The kernel K times adds a unit, or at last the end, to whatever the number
+ * is, takes an edge, and tells of it later; then it tells of what comes. Two threads without the
+ * kernel, and more of more than one operation, begin with a unit or none, and watched or not if there
+ * is a kernel; others with none, watched.
  *
  * A read is what waitqueue/io.c makes of one, a close and an event what descriptor.c does.
  *
@@ -24,7 +25,7 @@
 enum { FIRST = 2, GENERATIONS = 8, CLOSED = -1 };
 
 static struct kernel kernel;
-static struct explore_semaphore given_back, edges;
+static struct explore_semaphore given_back, opened, edges;
 static struct {
 	struct use use;
 	struct tiny_lock lock;
@@ -121,6 +122,7 @@ static bool wait_for_turn(struct operation *operation)
 {
 	struct fiber *fiber = operation->fiber;
 	drop_use();
+	fiber->generation = operation->generation;
 	uint64_t key = ticket_open(&fiber->ticket, true);
 	struct waiter waiter = {.fiber = fiber, .ticket = &fiber->ticket, .key = key};
 	enum turn_answer answer = enter(operation, &waiter);
@@ -160,6 +162,7 @@ static int call(struct operation *operation)
 {
 	int got =
 		kernel_read(&kernel, owner_of(operation->generation), operation->want);
+	explore_check(is_open[operation->generation]);
 	if (got > 0 && got < operation->want && !(operation->note & READINESS_HANGUP))
 		readiness_clear(&descriptor.turns.readiness, operation->generation,
 				operation->note, READINESS_READY);
@@ -200,11 +203,22 @@ static int read_once(int number, uint32_t generation, int want)
 
 /* ---- threads ---- */
 
-static void reader(int number)
+static void read_for(int number, uint32_t generation)
 {
 	for (int i = 0; i < rounds; i++)
-		if (read_once(number, FIRST, 2) == CLOSED)
+		if (read_once(number, generation, 2) == CLOSED)
 			return;
+}
+
+static void reader(int number)
+{
+	read_for(number, FIRST);
+}
+
+static void reader_for_second(int number)
+{
+	explore_wait(&opened);
+	read_for(number, FIRST + 1);
 }
 
 static void end_generation(uint32_t next, struct turn_won *won)
@@ -236,6 +250,8 @@ static void owning_thread(int number)
 		explore_wait(&given_back);
 		kernel_begin_owner(&kernel, owner_of(FIRST + i),
 				   (uint64_t)explore_choose(2));
+		if (i == 1)
+			explore_post(&opened);
 		explore_check(read_once(number, FIRST + i, 1) != CLOSED);
 	}
 }
@@ -272,38 +288,40 @@ static void kernel_thread(int number)
 
 /* ---- one execution ---- */
 
-static void setup_descriptor(bool is_varied)
+static void setup_descriptor(bool has_kernel, bool is_varied)
 {
 	store_relaxed(&descriptor.use.word, (uint64_t)FIRST << 32);
 	store_relaxed(&descriptor.lock.taken, 0);
 	descriptor.turns = (struct turns){.is_taken = false};
 	readiness_begin(&descriptor.turns.readiness, FIRST);
-	descriptor.is_watched = !is_varied || explore_choose(2);
+	descriptor.is_watched = has_kernel && (!is_varied || explore_choose(2));
 	kernel_begin_owner(&kernel, owner_of(FIRST),
 			   is_varied ? (uint64_t)explore_choose(2) : 0);
 	if (descriptor.is_watched)
 		(void)kernel_watch(&kernel, owner_of(FIRST), FIRST);
 	for (int i = 0; i < GENERATIONS; i++)
 		is_open[i] = true;
-	given_back = edges = (struct explore_semaphore){0};
+	given_back = opened = edges = (struct explore_semaphore){0};
 	explore_name(&kernel, sizeof kernel, 1, "kernel");
 	explore_name(&descriptor.use, sizeof descriptor.use, 1, "use");
 	explore_name(&descriptor.lock, sizeof descriptor.lock, 1, "lock");
 	explore_name(&descriptor.turns, sizeof descriptor.turns, 1, "turns");
 	explore_name(&given_back, sizeof given_back, 1, "given back");
+	explore_name(&opened, sizeof opened, 1, "opened");
 	explore_name(&edges, sizeof edges, 1, "edges");
 }
 
 static void setup(int threads, int operations)
 {
 	rounds = operations;
-	setup_descriptor(threads == 2 || operations > 1);
+	bool has_kernel = threads > 2 || explore_choose(2);
+	bool is_varied = threads == 2 ? !has_kernel : operations > 1;
+	setup_descriptor(has_kernel, is_varied);
 	waits_reset();
 	explore_thread(owning_thread, 0);
 	for (int i = 1; i < threads - 1; i++)
-		explore_thread(reader, i);
-	bool is_kernel = threads > 2 || explore_choose(2);
-	explore_thread(is_kernel ? kernel_thread : reader, threads - 1);
+		explore_thread(i == 2 ? reader_for_second : reader, i);
+	explore_thread(has_kernel ? kernel_thread : reader, threads - 1);
 }
 
 static void check_fiber(const struct fiber *fiber, uint32_t generation)
@@ -311,7 +329,7 @@ static void check_fiber(const struct fiber *fiber, uint32_t generation)
 	uint64_t word = load_relaxed(&kernel.word);
 	if (!fiber->rests)
 		return;
-	explore_check(fiber->is_in_list);
+	explore_check(fiber->is_in_list && fiber->generation == generation);
 	explore_check((word & KERNEL_WATCHED) && kernel_tag(word) == generation);
 	if (kernel_is_readable(word))
 		explore_fail("fiber %d waits for what is there", (int)(fiber - fibers));

@@ -12,7 +12,8 @@
 struct fiber {
 	struct ticket ticket;
 	struct explore_semaphore semaphore;
-	bool rests; /* parked; in `final`, for good */
+	bool rests;          /* parked; in `final`, for good */
+	uint32_t generation; /* of the descriptor that it waits for, if that matters */
 	/* Under the descriptor's lock: its place in the order of arrival, and whether it is in
 	 * the list. */
 	int arrival;
