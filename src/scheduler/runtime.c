@@ -97,7 +97,7 @@ static void *allocate_lines(size_t size)
 
 static void free_all(struct weft *io)
 {
-	for (uint32_t i = 0; io->worker && i < io->workers; i++)
+	for (uint32_t i = 0; i < io->workers; i++)
 		worker_destroy(&io->worker[i]);
 	free(io->worker);
 	free(io);
@@ -111,14 +111,13 @@ static struct weft *allocate(const struct weft_options *options)
 	io->workers = options->workers;
 	io->helpers = options->helpers;
 	io->worker = allocate_lines(options->workers * sizeof *io->worker);
-	int error = io->worker ? 0 : -ENOMEM;
-	for (uint32_t i = 0; io->worker && i < options->workers; i++) {
-		if (worker_init(&io->worker[i], io, i))
-			error = -ENOMEM;
-		io->worker[i].warm.limit = options->warm_stacks;
-	}
-	if (!error)
+	uint32_t made = 0;
+	while (io->worker && made < options->workers &&
+	       worker_init(&io->worker[made], io, made) == 0)
+		io->worker[made++].warm.limit = options->warm_stacks;
+	if (made == options->workers)
 		return io;
+	io->workers = made; /* no other is there to be destroyed */
 	free_all(io);
 	return NULL;
 }
@@ -168,6 +167,9 @@ int weft_init(struct weft **result, const struct weft_options *given)
 		return error;
 	if (options.on_fatal)
 		base_set_fatal_hook(options.on_fatal);
+	error = process_watch_forks();
+	if (error)
+		return error;
 	struct weft *io = allocate(&options);
 	if (!io)
 		return -ENOMEM;
@@ -206,7 +208,7 @@ static void tell_fibers(struct weft *io, uint64_t alive)
 {
 	uint64_t slots = slab_carved(&io->slabs);
 	scheduler_tell_left(io, "%" PRIu64 " %s alive:", alive,
-	     alive == 1 ? "fiber is" : "fibers are");
+			    alive == 1 ? "fiber is" : "fibers are");
 	for (uint64_t i = 0; i < slots; i++) {
 		const struct fiber *fiber = slab_at(&io->slabs, i);
 		uint32_t id = fiber_id(fiber);
@@ -217,7 +219,8 @@ static void tell_fibers(struct weft *io, uint64_t alive)
 			break;
 		}
 		const char *name = load_relaxed(&fiber->name); /* see struct fiber */
-		scheduler_tell_left(io, name ? " %" PRIu32 " (%.32s)" : " %" PRIu32, id, name);
+		scheduler_tell_left(io, name ? " %" PRIu32 " (%.32s)" : " %" PRIu32, id,
+				    name);
 	}
 	scheduler_tell_left(io, "; await them first");
 }
@@ -230,8 +233,9 @@ static void look_around(struct weft *io)
 	uint64_t alive = scheduler_alive(io);
 	*io->left = 0;
 	if (foreign > 0)
-		scheduler_tell_left(io, "%" PRIu32 " foreign %s attached; detach first%s", foreign,
-		     foreign == 1 ? "thread is" : "threads are", alive ? ". " : "");
+		scheduler_tell_left(
+			io, "%" PRIu32 " foreign %s attached; detach first%s", foreign,
+			foreign == 1 ? "thread is" : "threads are", alive ? ". " : "");
 	if (alive > 0)
 		tell_fibers(io, alive);
 	/* Acquire: as in search.c. Pairs with: scheduler_set_hooks. */

@@ -53,7 +53,8 @@ struct turn_won;
 /* ---- hook ---- */
 
 /* Called under the lock for each that was taken out of the waiters; keeps those that were won. */
-void turn_popped(struct turn_won *won, struct turns *turns, struct waiters_popped popped);
+void turn_popped(struct turn_won *won, struct turns *turns,
+		 struct waiters_popped popped);
 
 /* ---- without the lock ---- */
 
@@ -90,7 +91,7 @@ static inline void turn_see_to(struct turns *turns, struct turn_won *won)
 	if (load_relaxed(&turns->readiness.word) & READINESS_WORTH)
 		turn_give(turns, won);
 	if (!turns->is_taken && !turns->waiters.first)
-		readiness_set_waited(&turns->readiness, false);
+		readiness_end_wait(&turns->readiness);
 }
 
 enum turn_answer {
@@ -138,7 +139,7 @@ static inline void turn_withdraw(struct turns *turns, struct waiter *waiter)
 		return; /* a waker has taken it out, or a close */
 	waiters_unlink(waiter);
 	if (!turns->is_taken && !turns->waiters.first)
-		readiness_set_waited(&turns->readiness, false);
+		readiness_end_wait(&turns->readiness);
 }
 
 /* The descriptor's next generation begins; whoever waited is woken. */

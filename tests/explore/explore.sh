@@ -19,9 +19,9 @@ cd "$(dirname "$0")/../.."
 # shellcheck source=tests/tally.sh
 . tests/tally.sh
 
-: "${CC:=cc}" "${PROTOCOLS:=
-	rendezvous fresh ready injection idle
-	readiness turn use close
+: "${CC:=cc}" "${PROTOCOLS:=rendezvous fresh ready injection idle
+ticket cancel waiters timers job
+readiness turn use close
 }"
 here=tests/explore
 out=$BUILD/explore
@@ -75,6 +75,7 @@ label() {
 protocol_files() {
 	case $1 in
 	rendezvous) echo future/rendezvous.h ;;
+	ticket | cancel | waiters | timers | job) echo "waitqueue/$1.h" ;;
 	readiness) echo waitqueue/readiness.h ;;
 	turn) echo waitqueue/turn.h waitqueue/readiness.h waitqueue/waiters.h \
 		waitqueue/ticket.h base/lock.h ;;

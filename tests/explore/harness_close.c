@@ -18,7 +18,7 @@
  * the turn; there is no readiness that an earlier owner has left. */
 #include "tests/explore/harness.h"
 #include "tests/explore/kernel.h"
-#include "tests/explore/waits.h"
+#include "tests/explore/turns.h"
 
 #include "waitqueue/use.h"
 
@@ -54,21 +54,19 @@ static void give_back(void)
 
 static void drop_use(void)
 {
-	if (use_drop(&descriptor.use))
+	if (!use_drop(&descriptor.use))
+		return;
+	lock_take(&descriptor.lock);
+	if (use_free(&descriptor.use))
 		give_back();
+	lock_give(&descriptor.lock);
 }
 
 /* Of that generation; false: it is closed. */
 static bool take_use(uint32_t generation)
 {
 	uint64_t word;
-	bool closes = false;
-	if (!use_take(&descriptor.use, &word, &closes)) {
-		if (closes)
-			give_back();
-		return false;
-	}
-	if (use_generation(word) == generation)
+	if (use_take(&descriptor.use, &word) && use_generation(word) == generation)
 		return true;
 	drop_use();
 	return false;
@@ -151,6 +149,7 @@ static bool watch(uint32_t generation)
 	bool is_own = readiness_generation(word) == generation;
 	if (is_own && !descriptor.is_watched) {
 		descriptor.is_watched = true;
+		readiness_watch(&descriptor.turns.readiness);
 		if (kernel_watch(&kernel, owner_of(generation), generation))
 			explore_post(&edges);
 	}
@@ -163,7 +162,9 @@ static int call(struct operation *operation)
 	int got =
 		kernel_read(&kernel, owner_of(operation->generation), operation->want);
 	explore_check(is_open[operation->generation]);
-	if (got > 0 && got < operation->want && !(operation->note & READINESS_HANGUP))
+	if (got > 0 && got < operation->want &&
+	    (operation->note & (READINESS_HANGUP | READINESS_WATCHED)) ==
+		    READINESS_WATCHED)
 		readiness_clear(&descriptor.turns.readiness, operation->generation,
 				operation->note, READINESS_READY);
 	return got;
@@ -297,8 +298,10 @@ static void setup_descriptor(bool has_kernel, bool is_varied)
 	descriptor.is_watched = has_kernel && (!is_varied || explore_choose(2));
 	kernel_begin_owner(&kernel, owner_of(FIRST),
 			   is_varied ? (uint64_t)explore_choose(2) : 0);
-	if (descriptor.is_watched)
+	if (descriptor.is_watched) {
+		readiness_watch(&descriptor.turns.readiness);
 		(void)kernel_watch(&kernel, owner_of(FIRST), FIRST);
+	}
 	for (int i = 0; i < GENERATIONS; i++)
 		is_open[i] = true;
 	given_back = opened = edges = (struct explore_semaphore){0};

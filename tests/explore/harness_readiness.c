@@ -87,7 +87,7 @@ static void wake_all(void)
 			readers[i].waits = false;
 			explore_post(&readers[i].semaphore);
 		}
-	readiness_set_waited(&readiness, false);
+	readiness_end_wait(&readiness);
 	lock_give(&lock);
 }
 
@@ -118,6 +118,7 @@ static void setup(int threads, int operations)
 					    (uint64_t)explore_choose(2) /* of units */);
 	store_relaxed(&lock.taken, 0);
 	readiness_begin(&readiness, GENERATION);
+	readiness_watch(&readiness);
 	has_late_event = threads == 2 && explore_choose(2);
 	explore_name(&kernel, sizeof kernel, 1, "kernel");
 	explore_name(&edges, sizeof edges, 1, "edges");

@@ -12,7 +12,7 @@
  * whether anybody waits. */
 #include "tests/explore/harness.h"
 #include "tests/explore/kernel.h"
-#include "tests/explore/waits.h"
+#include "tests/explore/turns.h"
 
 enum { GENERATION = 2, OWNER = 1 };
 
@@ -178,6 +178,7 @@ static void setup(int threads, int operations)
 	store_relaxed(&lock.taken, 0);
 	turns = (struct turns){.is_taken = false};
 	readiness_begin(&turns.readiness, GENERATION);
+	readiness_watch(&turns.readiness);
 	cancels_at = explore_choose(rounds + 2);
 	waits_reset();
 	explore_name(&kernel, sizeof kernel, 1, "kernel");

@@ -14,11 +14,13 @@
  * next owner; its calls may find nobody's number. */
 #include "tests/explore/harness.h"
 
+#include "base/lock.h"
 #include "waitqueue/use.h"
 
 enum { GENERATIONS = 6 };
 
 static struct use use;
+static struct tiny_lock lock; /* the descriptor's */
 /* The kernel's: even: open, by the owner of generation owner / 2. */
 static _Atomic uint32_t owner;
 static struct explore_semaphore given_back;
@@ -55,18 +57,12 @@ static void give_back(void)
 
 static void drop(void)
 {
-	if (use_drop(&use))
+	if (!use_drop(&use))
+		return;
+	lock_take(&lock);
+	if (use_free(&use))
 		give_back();
-}
-
-static bool take(uint64_t *word)
-{
-	bool closes = false;
-	if (use_take(&use, word, &closes))
-		return true;
-	if (closes)
-		give_back();
-	return false;
+	lock_give(&lock);
 }
 
 /* Whether it finds the number its generation's; a later one's it must not find. */
@@ -107,10 +103,9 @@ enum kind { BEGINS, GOES_ON, FINDS_OUT, CLOSES };
 static void operate(int number, enum kind what, const uint32_t *only)
 {
 	uint64_t word;
-	if (!take(&word))
-		return;
+	bool taken = use_take(&use, &word);
 	uint32_t generation = use_generation(word);
-	if (!only || *only == generation) {
+	if (taken && (!only || *only == generation)) {
 		bool is_owners = call(number, generation);
 		if (word & USE_ADOPTED)
 			explore_check(generations[generation].is_found_out);
@@ -140,9 +135,7 @@ static void close_own(const uint32_t generation)
 		explore_check(close_it());
 		return;
 	}
-	if (!take(&word))
-		return;
-	if (use_generation(word) == generation)
+	if (use_take(&use, &word) && use_generation(word) == generation)
 		(void)close_it();
 	drop();
 }
@@ -165,11 +158,13 @@ static void setup(int threads, int operations)
 	rounds = operations;
 	others_close = threads == 2 && explore_choose(2);
 	store_relaxed(&use.word, 0);
+	store_relaxed(&lock.taken, 0);
 	store_relaxed(&owner, 0);
 	given_back = (struct explore_semaphore){0};
 	for (int i = 0; i < GENERATIONS; i++)
 		generations[i] = (struct generation){.ends = 0};
 	explore_name(&use, sizeof use, 1, "use");
+	explore_name(&lock, sizeof lock, 1, "lock");
 	explore_name(&owner, sizeof owner, 1, "owner");
 	explore_name(&given_back, sizeof given_back, 1, "given back");
 	explore_name(generations, sizeof generations[0], GENERATIONS, "generation");

@@ -1,95 +1,67 @@
-/* waits.h: what the harnesses of descriptors take for fibers that wait: a ticket, as the runtime's
- * have, and a semaphore of the explorer's for the rest.
+/* waits.h: what the harnesses of waits take for fibers, and how such a fiber waits.
  *
- * A wait is what waitqueue/wait.c makes of one: wait_open, then a list, then wait_park, whose step
- * after the switch is the commit here; whoever wins a fiber posts it when the lock is free. */
+ * A thread is a fiber and, when that has left, its after-switch step, as in waitqueue/wait.c. For all
+ * that a fiber leaves behind for whoever resumes it there is is_parked: the step writes it before it
+ * commits the ticket, and who makes the fiber ready reads it. So an order that is missing is a race,
+ * and a fiber that is made ready twice, or before it has parked, is found not parked. */
 #ifndef WEFT_TESTS_EXPLORE_WAITS_H
 #define WEFT_TESTS_EXPLORE_WAITS_H
 
 #include "tests/explore/explorer.h"
-#include "waitqueue/turn.h"
+#include "waitqueue/ticket.h"
 
 struct fiber {
 	struct ticket ticket;
-	struct explore_semaphore semaphore;
-	bool rests;          /* parked; in `final`, for good */
-	uint32_t generation; /* of the descriptor that it waits for, if that matters */
-	/* Under the descriptor's lock: its place in the order of arrival, and whether it is in
-	 * the list. */
-	int arrival;
-	bool is_in_list;
+	struct life life;
+	struct timer timer;
+	bool is_parked;
+	struct explore_semaphore ready;
 };
 
-static struct fiber fibers[EXPLORER_THREADS];
-
-struct turn_won {
-	struct fiber *fibers[EXPLORER_THREADS];
-	int count;
-	bool closes;
-};
-
-static struct fiber *holder; /* who has the turn; under the lock */
-static int arrivals;         /* under the lock */
-
-static inline void waits_reset(void)
+static inline void fiber_make_ready(struct fiber *fiber)
 {
-	for (int i = 0; i < EXPLORER_THREADS; i++)
-		fibers[i] = (struct fiber){.rests = false};
-	holder = NULL;
-	arrivals = 0;
-	explore_name(fibers, sizeof fibers[0], EXPLORER_THREADS, "fiber");
+	explore_check(fiber->is_parked);
+	fiber->is_parked = false;
+	explore_post(&fiber->ready);
 }
 
-/* ---- under the lock ---- */
-
-/* The fiber is in the list; at its end, or as the first, with the arrival that it had. */
-static inline void waits_arrive(struct fiber *fiber, bool had_turn)
+/* By anyone that was given the key. */
+static inline enum ticket_claim fiber_claim(struct fiber *fiber, uint64_t key,
+					    enum ticket_state outcome)
 {
-	fiber->is_in_list = true;
-	if (had_turn)
-		holder = NULL;
+	enum ticket_claim claim = ticket_claim(&fiber->ticket, key, outcome);
+	if (claim == TICKET_WON)
+		fiber_make_ready(fiber);
+	return claim;
+}
+
+/* By the fiber, whose ticket is open: until that is claimed. Returns how the wait has ended. */
+static inline enum ticket_state fiber_park(struct fiber *fiber)
+{
+	if (ticket_look(&fiber->ticket) != TICKET_ARMING)
+		return ticket_look(&fiber->ticket);
+	fiber->is_parked = true;
+	if (ticket_commit(&fiber->ticket))
+		explore_wait(&fiber->ready);
 	else
-		fiber->arrival = ++arrivals;
-}
-
-static inline bool is_first(const struct fiber *fiber)
-{
-	for (int i = 0; i < EXPLORER_THREADS; i++)
-		if (fibers[i].is_in_list && fibers[i].arrival < fiber->arrival)
-			return false;
-	return fiber->is_in_list;
-}
-
-void turn_popped(struct turn_won *won, struct turns *turns,
-		 struct waiters_popped popped)
-{
-	(void)turns;
-	explore_check(is_first(popped.fiber));
-	popped.fiber->is_in_list = false;
-	if (popped.claim == TICKET_WON)
-		won->fibers[won->count++] = popped.fiber;
-	if (popped.claim == TICKET_LOST || won->closes)
-		return;
-	explore_check(!holder);
-	holder = popped.fiber;
-}
-
-/* ---- without the lock ---- */
-
-static inline void waits_post(const struct turn_won *won)
-{
-	for (int i = 0; i < won->count; i++)
-		explore_post(&won->fibers[i]->semaphore);
-}
-
-static inline enum ticket_state waits_park(struct fiber *fiber)
-{
-	fiber->rests = true;
-	if (ticket_look(&fiber->ticket) == TICKET_ARMING &&
-	    ticket_commit(&fiber->ticket))
-		explore_rest(&fiber->semaphore);
-	fiber->rests = false;
+		fiber->is_parked = false; /* the step makes it ready */
 	return ticket_look(&fiber->ticket);
+}
+
+/* In `setup`: a fiber that no thread is, and that waits. Returns its key. */
+static inline uint64_t fiber_begin_parked(struct fiber *fiber)
+{
+	uint64_t key = ticket_open(&fiber->ticket, true);
+	fiber->is_parked = true;
+	(void)ticket_commit(&fiber->ticket);
+	return key;
+}
+
+/* In `final`: a fiber that went on is not made ready once more. */
+static inline void fiber_check(const struct fiber *fiber)
+{
+	explore_check(!fiber->is_parked);
+	explore_check(!fiber->ready.posted);
 }
 
 #endif
