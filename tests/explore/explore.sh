@@ -53,11 +53,14 @@ small() {
 
 # For a bug, what finds most at little cost first.
 ladder() {
-	echo threads=2 operations=1
+	echo threads=2 operations=1 executions=10000
 	echo threads=2 operations=2 executions=5000
 	echo threads=3 operations=2 seed=1 executions=10000
 	echo threads=3 operations=2 weak=1 seed=1 executions=50000
+	echo threads=4 operations=2 seed=1 executions=50000
+	echo threads=3 operations=2 preemptions=1 executions=50000
 	echo threads=2 operations=4 weak=1 seed=1 executions=50000
+	echo threads=2 operations=1
 	echo threads=2 operations=1 weak=1 executions=100000
 	echo threads=2 operations=2 weak=1 executions=200000
 	echo threads=3 operations=1 weak=1 executions=200000

@@ -4,7 +4,7 @@
  * T threads. Thread 0 owns the number: K times it closes it, opens it again when it has been given
  * back to the system, as the next owner, with a unit or none, and reads once. With two threads,
  * thread 1 reads K times, or it is the kernel; with more, the last is the kernel, and the others
- * read: thread 2 for the second owner, the rest for the first. A reader stops when it is told that
+ * read for the first owner, and thread 2 then for the second. A reader stops when it is told that
  * the number is closed. The kernel K times adds a unit, or at last the end, to whatever the number
  * is, takes an edge, and tells of it later; then it tells of what comes. Two threads without the
  * kernel, and more of more than one operation, begin with a unit or none, and watched or not if there
@@ -216,8 +216,9 @@ static void reader(int number)
 	read_for(number, FIRST);
 }
 
-static void reader_for_second(int number)
+static void reader_for_both(int number)
 {
+	read_for(number, FIRST);
 	explore_wait(&opened);
 	read_for(number, FIRST + 1);
 }
@@ -317,13 +318,13 @@ static void setup_descriptor(bool has_kernel, bool is_varied)
 static void setup(int threads, int operations)
 {
 	rounds = operations;
-	bool has_kernel = threads > 2 || explore_choose(2);
+	bool has_kernel = threads > 2 || !explore_choose(2);
 	bool is_varied = threads == 2 ? !has_kernel : operations > 1;
 	setup_descriptor(has_kernel, is_varied);
 	waits_reset();
 	explore_thread(owning_thread, 0);
 	for (int i = 1; i < threads - 1; i++)
-		explore_thread(i == 2 ? reader_for_second : reader, i);
+		explore_thread(i == 2 ? reader_for_both : reader, i);
 	explore_thread(has_kernel ? kernel_thread : reader, threads - 1);
 }
 
