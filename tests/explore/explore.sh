@@ -34,20 +34,43 @@ $CC --version | grep -q clang || watched="$watched -Wno-tsan"
 
 # whole PROTOCOL: a line for each search.
 whole() {
-	echo threads=2 operations=2
-	echo threads=3 operations=1
+	case $1 in
+	turn)
+		echo threads=2 operations=2
+		echo threads=3 operations=1 preemptions=3
+		echo threads=3 operations=1 executions=2000000
+		;;
+	close)
+		echo threads=2 operations=1
+		echo threads=2 operations=2 preemptions=3
+		echo threads=2 operations=2 executions=1000000
+		echo threads=3 operations=1 preemptions=3
+		echo threads=3 operations=1 executions=1000000
+		;;
+	*)
+		echo threads=2 operations=2
+		echo threads=3 operations=1
+		;;
+	esac
 	echo threads=2 operations=1 weak=1
 	echo threads=2 operations=2 weak=1 executions=500000
 	echo threads=3 operations=2 executions=1000000
 	echo threads=3 operations=2 weak=1 seed=1 executions=200000
+	case $1 in
+	turn | close) echo threads=4 operations=2 weak=1 seed=1 executions=200000 ;;
+	esac
 }
 
 # small PROTOCOL: as many as there is time for in every `make test`.
 small() {
-	echo threads=2 operations=1
-	echo threads=2 operations=2 executions=20000
-	echo threads=3 operations=1 executions=20000
-	echo threads=2 operations=1 weak=1 executions=20000
+	most=20000
+	case $1 in
+	turn | close) most=5000 ;;
+	esac
+	echo threads=2 operations=1 executions=$most
+	echo threads=2 operations=2 executions=$most
+	echo threads=3 operations=1 executions=$most
+	echo threads=2 operations=1 weak=1 executions=$most
 	echo threads=3 operations=2 weak=1 seed=1 executions=10000
 }
 
@@ -246,7 +269,7 @@ build_explorer
 row protocol bounds '' executions seconds ''
 try_litmus
 for protocol in $PROTOCOLS; do
-	$bounds_of >"$out/bounds"
+	$bounds_of "$protocol" >"$out/bounds"
 	explore_protocol "$protocol" <"$out/bounds"
 	try_bugs "$protocol"
 done

@@ -24,7 +24,8 @@ static struct fiber fiber;
 static uint32_t lives_now; /* the fiber's; read by who has won it */
 static struct one_life {
 	uint32_t id;
-	uint64_t key; /* of the wait that may be woken; written before it is registered */
+	uint64_t
+		key; /* of the wait that may be woken; written before it is registered */
 	struct explore_semaphore born[EXPLORER_THREADS], registered[EXPLORER_THREADS];
 	bool requested[EXPLORER_THREADS]; /* each canceler's own */
 	int told;

@@ -177,6 +177,7 @@ static void final(void)
 {
 	uint64_t word = load_relaxed(&use.word);
 	explore_check(!(word & (USE_CLOSING | USE_COUNT)));
+	explore_check(use_generation(word) == (load_relaxed(&owner) + 1) / 2);
 	for (uint32_t i = 0; i < GENERATIONS; i++) {
 		const struct generation *generation = &generations[i];
 		if (!generation->ends)

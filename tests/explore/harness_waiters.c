@@ -24,7 +24,7 @@ static struct sleeper {
 	struct waiter waiter;
 	uint64_t keys[WAITS]; /* each written before that wait is registered */
 	struct explore_semaphore registered[WAITS][EXPLORER_THREADS];
-	int woken;            /* waits that ended so; its own, or under the lock */
+	int woken; /* waits that ended so; its own, or under the lock */
 } sleepers[SLEEPERS];
 static struct waiters_home home;
 static struct waiters list;
@@ -51,9 +51,8 @@ static void check_list(void)
 static void arrive(struct sleeper *sleeper, uint64_t key, bool first)
 {
 	struct waiter *waiter = &sleeper->waiter;
-	*waiter = (struct waiter){.fiber = &sleeper->fiber,
-				  .ticket = &sleeper->fiber.ticket,
-				  .key = key};
+	*waiter = (struct waiter){
+		.fiber = &sleeper->fiber, .ticket = &sleeper->fiber.ticket, .key = key};
 	if (first && list.first) {
 		waiter->id = list.first->id - 1;
 		waiters_push_first(&list, waiter);
