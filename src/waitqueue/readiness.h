@@ -69,8 +69,8 @@ static inline uint64_t readiness_event(struct readiness *readiness, uint32_t gen
 		load_relaxed(&readiness->word); /* a guess; the CAS verifies it */
 	while (readiness_generation(word) == generation) {
 		uint64_t next = readiness_with_event(word, flags);
-		/* Release: as readiness_note says. Acquire: the waiter that is there is
-		 * whole. Pairs with: readiness_note, readiness_wait. */
+		/* Release: as readiness_note says. Acquire: we come to the lock after the
+		 * waiter that we see. Pairs with: readiness_note, readiness_wait. */
 		if (cas_acq_rel(&readiness->word, &word, next))
 			return next;
 	}
@@ -133,8 +133,9 @@ static inline void readiness_watch(struct readiness *readiness)
 /* Under the lock: the next owner's. Nothing is known, so trying is worth it. */
 static inline void readiness_begin(struct readiness *readiness, uint32_t generation)
 {
-	/* Release: late events see that they are late. Pairs with: readiness_event. */
-	store_release(&readiness->word, (uint64_t)generation << 32 | READINESS_READY);
+	/* Relaxed: a late event's compare-and-swap meets it all the same, and the next owner
+	 * has it from whoever gave the number back. */
+	store_relaxed(&readiness->word, (uint64_t)generation << 32 | READINESS_READY);
 }
 
 #endif
