@@ -202,13 +202,16 @@ static void record_event(struct worker *worker, struct descriptor *descriptor,
 }
 
 static void deliver_direction(struct worker *worker, struct descriptor *descriptor,
-			      uint64_t tag, int direction, bool hangup,
+			      uint64_t tag, int direction, unsigned what,
 			      struct turn_won *won)
 {
 	struct turns *turns = &descriptor->turns[direction];
+	bool hangup = what & POLLER_HANGUP_OF(1u << direction);
+	bool parted = direction == READING && (what & POLLER_URGENT);
 	if (scheduler_traces(worker))
 		record_event(worker, descriptor, tag, direction, hangup);
-	if (!turn_event(turns, (uint32_t)(tag >> 32), hangup ? READINESS_HANGUP : 0))
+	if (!turn_event(turns, (uint32_t)(tag >> 32),
+			hangup || parted ? READINESS_HANGUP : 0))
 		return;
 	lock_take(&descriptor->home.lock);
 	turn_see_to(turns, won);
@@ -227,7 +230,7 @@ static void deliver_one(struct worker *worker, const struct poller_event *event)
 		unsigned ready = 1u << direction, hangup = POLLER_HANGUP_OF(ready);
 		if (event->what & (ready | hangup))
 			deliver_direction(worker, descriptor, event->tag, direction,
-					  event->what & hangup, &won);
+					  event->what, &won);
 	}
 	wait_won_make_ready(&won.won, worker);
 }
