@@ -84,7 +84,8 @@ struct weft_options {
  * The workers beyond the first are born when there is something for them to do; if their threads
  * cannot be had, the runtime does without.
  * Errors: -EINVAL for an option out of range, -EBUSY if the calling thread runs a fiber of a
- * runtime already, -ENOMEM, -EMFILE or -ENFILE if the two descriptors of its own cannot be had.
+ * runtime already, -ENOMEM, -EMFILE or -ENFILE if the two descriptors of its own cannot be had,
+ * -ENOSPC if the system lets the user watch no more (epoll(7)).
  * Any thread may call it. Corresponds to `init` (Kqueue.zig:160). */
 int weft_init(struct weft **io, const struct weft_options *options);
 
@@ -111,8 +112,9 @@ struct weft_future {
 	uint32_t fiber_id;
 };
 
-/* Why the last fiber that could not be had could not: one line that says what to do, or "" if
- * there was none. Static or the runtime's; valid until weft_deinit. */
+/* Why the last fiber that could not be had could not, or the last helper thread, or wait for a
+ * descriptor: one line that says what to do, or "" if there was none. Static or the runtime's; valid
+ * until weft_deinit. */
 const char *weft_shortage(struct weft *io);
 
 /* Runs function(io, copy of context, result) in a new fiber, or, when no fiber can be had, on
@@ -236,7 +238,7 @@ struct weft_deadline {
 	uint8_t has_deadline, expired;
 };
 
-/* -EINVAL as weft_sleep; then nothing has begun. Ours: the original has no deadlines. */
+/* -EINVAL as weft_sleep, or -ENOMEM; then nothing has begun. Ours: the original has no deadlines. */
 int weft_deadline_begin(struct weft *io, struct weft_deadline *deadline,
 			struct weft_timeout timeout);
 
@@ -266,14 +268,15 @@ int weft_adopt(struct weft *io, int fd);
 
 /* Closes `fd`. Whoever waits for it goes on with -EBADF, on every worker. The number goes back to
  * the system with the last call that uses it, which may be after this returns. -EBADF if it is not
- * open, or is being closed. Not a cancelation point.
+ * open, or is being closed. Another error is what close(2) tells of earlier writes (-EIO); then it is
+ * closed all the same. Not a cancelation point.
  * Corresponds to `netClose` and `fileClose` (Kqueue.zig:1552, 1199). */
 int weft_close(struct weft *io, int fd);
 
 /* Returns 0 when an operation in this direction would not block: there is something, or the other
  * end is gone, or an error is to be told. Of a regular file: at once. Suspends. A cancelation
- * point. Errors: -EBADF, -ECANCELED, -WEFT_EDEADLINE, -ENOMEM, -ENOSPC (see epoll(7)), -EPERM if it is
- * nothing that can be waited for. Fibers that wait for one direction of one descriptor are served
+ * point. Errors: -EBADF, -ECANCELED, -WEFT_EDEADLINE, -ENOMEM, -ENOSPC if no more can be
+ * watched, which weft_shortage explains; -EPERM if it is nothing that can be waited for. Fibers that wait for one direction of one descriptor are served
  * in the order in which they came. */
 int weft_wait_readable(struct weft *io, int fd);
 int weft_wait_writable(struct weft *io, int fd);

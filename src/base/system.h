@@ -46,7 +46,7 @@ int system_reserve(int fd, uint64_t size);
 
 int system_truncate(int fd, uint64_t size);
 
-/* Closes `fd`. Never retried: on EINTR the descriptor is gone too. */
+/* Closes `fd`, which is gone then, whatever is answered. An interruption is none: never -EINTR. */
 int system_close(int fd);
 
 /* Writes all `size` bytes, or returns the error that stopped it. */

@@ -17,6 +17,7 @@
 #include <pthread.h>
 #include <signal.h>
 
+#include "base/lock.h"
 #include "base/thread_local.h"
 #include "scheduler/runtime.h"
 
@@ -69,10 +70,19 @@ void scheduler_enter_helper(struct weft *io)
 		(void)pthread_setspecific(helpers_runtime, io);
 }
 
-static void watch_forks(void)
+int process_watch_forks(void)
 {
-	has_helpers_runtime = pthread_key_create(&helpers_runtime, NULL) == 0;
-	(void)pthread_atfork(NULL, NULL, orphan); /* ENOMEM: then a child is not told */
+	static struct tiny_lock lock;
+	static bool watches; /* under the lock */
+	lock_take(&lock);
+	if (!has_helpers_runtime)
+		has_helpers_runtime =
+			pthread_key_create(&helpers_runtime, NULL) == 0;
+	if (!watches)
+		watches = pthread_atfork(NULL, NULL, orphan) == 0;
+	bool watched = watches;
+	lock_give(&lock);
+	return watched ? 0 : -ENOMEM;
 }
 
 int scheduler_start_thread(pthread_t *thread, void *(*function)(void *argument),
@@ -128,8 +138,6 @@ static void restore_pipe_signal(struct weft *io)
 
 void process_enter(struct weft *io)
 {
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
-	(void)pthread_once(&once, watch_forks); /* EINVAL only */
 	block_pipe_signal(io);
 	(void)fetch_add_relaxed(&runtimes, 1); /* see there */
 }

@@ -31,6 +31,13 @@ static struct turns *turns_of(const struct io *io)
 	return &io->descriptor->turns[io->direction];
 }
 
+/* As readiness_clear. */
+static void clear(const struct io *io, uint64_t flags)
+{
+	readiness_clear(&turns_of(io)->readiness, use_generation(io->use), io->note,
+			flags);
+}
+
 /* ---- uses ---- */
 
 static void drop_use(struct io *io)
@@ -136,7 +143,7 @@ static int io_again(struct io *io)
 		leave_turn(io);
 		return error;
 	}
-	readiness_clear(&turns_of(io)->readiness, io->note, READINESS_WORTH);
+	clear(io, READINESS_WORTH);
 	return wait_until_worth_trying(io);
 }
 
@@ -173,23 +180,28 @@ int weft_wait_writable(struct weft *io, int fd)
 	return wait_ready(io, fd, WRITING);
 }
 
-/* Of a descriptor that may block: whether the call would. */
-static bool would_block(const struct io *io)
+/* 0: the call will not block. -EAGAIN: it would; or an error: nobody knows. */
+static int ask(const struct io *io)
 {
-	return !(io->use & USE_ADOPTED) &&
-	       system_is_ready(io->fd, io->direction == WRITING) == 0;
+	if (io->use & USE_ADOPTED)
+		return 0;
+	int ready = system_is_ready(io->fd, io->direction == WRITING);
+	if (ready == 0)
+		return -EAGAIN;
+	return ready < 0 ? ready : 0;
 }
 
 static int64_t try_read(struct io *io, void *buffer, size_t length)
 {
-	if (would_block(io))
-		return -EAGAIN;
+	int error = ask(io);
+	if (error)
+		return error;
 	int64_t got = system_read(io->fd, buffer, length);
 	/* Less than there was room for: a stream has no more now, and the kernel tells when it
 	 * has. At its end it stays ready. */
 	if (got > 0 && (size_t)got < length && (io->use & USE_STREAM) &&
 	    (io->note & (READINESS_HANGUP | READINESS_WATCHED)) == READINESS_WATCHED)
-		readiness_clear(&turns_of(io)->readiness, io->note, READINESS_READY);
+		clear(io, READINESS_READY);
 	return got;
 }
 
@@ -223,8 +235,9 @@ ssize_t weft_read(struct weft *weft, int fd, void *buffer, size_t length)
 
 static int64_t try_write(struct io *io, const void *buffer, size_t length)
 {
-	if (would_block(io))
-		return -EAGAIN;
+	int error = ask(io);
+	if (error)
+		return error;
 	/* A pipe that blocks takes so much at once when it says that it is ready. */
 	if (!(io->use & USE_ADOPTED) && length > PIPE_BUF)
 		length = PIPE_BUF;
