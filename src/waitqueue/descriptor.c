@@ -276,10 +276,11 @@ int descriptor_watch(struct worker *worker, struct descriptor *descriptor, int f
 	int now = watch_locked(worker, descriptor, fd, generation, direction);
 	lock_give(&descriptor->home.lock);
 	if (now == -ENOSPC)
-		slab_set_shortage(&worker->io->slabs,
-				  "more descriptors are waited for than the system lets a user "
-				  "watch; close some, or raise the limit (sysctl "
-				  "fs.epoll.max_user_watches)");
+		slab_set_shortage(
+			&worker->io->slabs,
+			"more descriptors are waited for than the system lets a user "
+			"watch; close some, or raise the limit (sysctl "
+			"fs.epoll.max_user_watches)");
 	if (now < 0)
 		return now;
 	if ((unsigned)now & POLLER_HANGUP_OF(1u << direction)) {
@@ -297,9 +298,11 @@ int descriptor_watch(struct worker *worker, struct descriptor *descriptor, int f
 int descriptor_end_use(struct descriptor *descriptor, int fd)
 {
 	int error = 0;
+	annotate_release(&descriptor->use);
 	if (!use_drop(&descriptor->use))
 		return 0;
 	lock_take(&descriptor->home.lock);
+	annotate_acquire(&descriptor->use);
 	if (use_free(&descriptor->use))
 		error = system_close(fd);
 	lock_give(&descriptor->home.lock);
