@@ -70,7 +70,7 @@ $(BUILD)/obj/%.S.o: %.S | compiler
 	$(CC) $(CFLAGS_ALL) -MMD -MP -c $< -o $@
 
 SANITIZE_LIBRARY ?= $(SANITIZE)
-$(call objects,$(LIBRARY_SOURCES) tests/scheduler/test_fair.c): INSTRUMENT = $(SANITIZE_LIBRARY)
+$(call objects,$(LIBRARY_SOURCES) tests/scheduler/test_fair.c tests/waitqueue/test_peek.c): INSTRUMENT = $(SANITIZE_LIBRARY)
 
 $(BUILD)/libweft.a: $(call objects,$(LIBRARY_SOURCES))
 	@rm -f $@

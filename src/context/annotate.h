@@ -21,6 +21,8 @@
  *   the words by which its end is told      weft_run                  tell_foreign
  *   all that any fiber did                  release_end               weft_deinit
  *   all that an idle fiber did              scheduler_idle            weft_deinit
+ *   system calls on a descriptor            descriptor_end_use        descriptor_end_use,
+ *                                                                     before it is closed
  *   the slot of a life that is over         annotate_leave_for_good   fiber_copy_arguments,
  *                                                                     fiber_free_arguments
  *

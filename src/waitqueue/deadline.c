@@ -269,7 +269,7 @@ int weft_deadline_end(struct weft *io, struct weft_deadline *deadline)
 /* In a scope whose deadline has not passed: until it has, or another source ends the wait. */
 static int sleep_in(struct weft *io, struct weft_deadline *deadline)
 {
-	struct wait wait;
+	struct one_wait wait;
 	wait_open(&wait, scheduler_worker(io), WAIT_HEARS_ALL);
 	int error = wait_error(io, wait_park(io, &wait));
 	return error == -WEFT_EDEADLINE && deadline->expired ? 0 : error;

@@ -10,7 +10,8 @@
  *
  * A hang-up is another fact, which comes with an event and stays when the first is taken back by a
  * short count: the end of the data can be read as often as one likes. EAGAIN alone takes it back:
- * then the other end is there again, as that of a terminal can be.
+ * then the other end is there again, as that of a terminal can be. A stream that an urgent byte parts
+ * is taken for one that has hung up, since a short count of it does not mean that no more is there.
  *
  * One word: generation << 32 | count << 4 | flags. An event of another generation, taken from the
  * kernel before a close and looked at after it, changes nothing.

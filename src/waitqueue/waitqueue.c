@@ -98,7 +98,7 @@ int waitqueue_wait(struct weft *io, struct waitqueue *queue, enum wait_hears hea
 		   bool (*may_wait)(void *arg), void *arg)
 {
 	struct worker *worker = scheduler_worker(io);
-	struct wait wait;
+	struct one_wait wait;
 	wait_open(&wait, worker, hears);
 	struct waiter waiter = wait_waiter(&wait);
 	lock_take(&queue->home.lock);
