@@ -149,6 +149,16 @@ int offload_init(struct offload_pool *pool)
 	return -ENOMEM;
 }
 
+/* No new one starts. */
+static void join_helper(struct offload_pool *pool, const struct helper *helper)
+{
+	pthread_mutex_lock(&pool->mutex);
+	bool has_thread = helper->state != HELPER_NONE;
+	pthread_mutex_unlock(&pool->mutex);
+	if (has_thread)
+		pthread_join(helper->thread, NULL);
+}
+
 void offload_close(struct weft *io, struct offload_pool *pool)
 {
 	pthread_mutex_lock(&pool->mutex);
@@ -156,8 +166,7 @@ void offload_close(struct weft *io, struct offload_pool *pool)
 	pthread_cond_broadcast(&pool->comes);
 	pthread_mutex_unlock(&pool->mutex);
 	for (uint32_t i = 0; pool->helpers && i < io->helpers; i++)
-		if (pool->helpers[i].state != HELPER_NONE) /* no new one starts */
-			pthread_join(pool->helpers[i].thread, NULL);
+		join_helper(pool, &pool->helpers[i]);
 	free(pool->helpers);
 	pthread_cond_destroy(&pool->comes);
 	pthread_mutex_destroy(&pool->mutex);
