@@ -505,7 +505,7 @@ static void meet(struct weft *io, struct canceler *canceler, int round, int *can
 	weft_async(io, &first, wait_and_check, NULL, 0, &told);
 	if (round % 2) /* else it is arming, perhaps, or has not begun */
 		cr_assert(until_waits(io, &first));
-	while (!queue.waiters.first)
+	while (is_empty(&queue))
 		weft_yield(io);
 	weft_async(io, &second, wait_and_check, NULL, 0, &second_told);
 	cr_assert(until_waits(io, &second));
@@ -529,7 +529,7 @@ static void meet(struct weft *io, struct canceler *canceler, int round, int *can
 	}
 	cr_assert_eq(told.points[2], 0);
 	assert_told(io, &second, &second_told, 0, 0);
-	cr_assert_null(queue.waiters.first);
+	cr_assert(is_empty(&queue));
 }
 
 Test(cancel, canceled_and_woken_at_once)

@@ -412,7 +412,7 @@ static void wait_and_wake(uint32_t workers, int waiters, int wakers, uint32_t mo
 	for (int i = 0; i < wakers; i++)
 		weft_await(io, &wakes[i]);
 	cr_assert_eq(atomic_load(&woken_in_all), waiters * each);
-	cr_assert_null(queue.waiters.first);
+	cr_assert(is_empty(&queue));
 	end(io);
 }
 
@@ -477,7 +477,7 @@ Test(queue, timed_out_while_they_are_woken)
 		weft_await(io, &waker);
 		cr_assert_eq(woken, atomic_load(&woken_in_all));
 		cr_assert_eq(woken + timed_out, CROWD * rounds(2000));
-		cr_assert_null(queue.waiters.first);
+		cr_assert(is_empty(&queue));
 		end(io);
 	}
 }
