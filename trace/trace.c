@@ -89,13 +89,19 @@ static int fail(struct trace_message *why, int error, const char *path,
 	return error;
 }
 
-static bool is_trace(int fd, uint64_t size)
+/* 1 or 0, or the error that keeps it unknown. */
+static int is_trace(int fd)
 {
+	uint64_t size;
 	const void *start;
-	if (size == 0)
-		return true; /* empty: nothing to lose */
-	if (size < 8 || system_map_private(fd, 8, &start) < 0)
-		return false;
+	int error = system_file_size(fd, &size);
+	if (error)
+		return error == -ESPIPE ? 0 : error; /* no file */
+	if (size < 8)
+		return size == 0; /* empty: nothing to lose */
+	error = system_map_private(fd, 8, &start);
+	if (error)
+		return error;
 	bool same = memcmp(start, TRACE_MAGIC, 8) == 0;
 	(void)system_unmap(start, 8);
 	return same;
@@ -104,15 +110,15 @@ static bool is_trace(int fd, uint64_t size)
 /* The old file lives on for a process that still writes it. */
 int trace_remove_older(const char *path)
 {
-	uint64_t size;
 	int fd = system_open(path);
 	if (fd == -ENOENT)
 		return 0;
 	if (fd < 0)
 		return fd;
-	int error = system_file_size(fd, &size);
-	bool ours = !error && is_trace(fd, size);
+	int ours = is_trace(fd);
 	(void)system_close(fd);
+	if (ours < 0)
+		return ours;
 	return ours ? system_remove(path) : -EEXIST;
 }
 

@@ -33,10 +33,11 @@ run() {
 	$CC $flags -Itests/poller/stand_in "$@" -U__linux__ -c src/poller/kqueue.c \
 		-o "$out/$name.o"
 	build "$name" "$name" "$@" tests/kqueue/*.c tests/context/registers_*.S
-	for tests in poller: waitqueue:; do
-		"$out/$name" "$tests" >"$out/$name.log" 2>&1 || true # its closing line is counted
-		sed "s/^/$name: $tests /" "$out/$name.log"
-		add "$out/$name.log" || true # counted
+	for group in poller waitqueue descriptors; do
+		log=$out/$name-$group.log
+		"$out/$name" $group: >"$log" 2>&1 || true # its closing line is counted
+		sed "s/^/$name, $group: /" "$log"
+		add "$log" || true # counted
 	done
 }
 
