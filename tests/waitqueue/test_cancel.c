@@ -90,6 +90,34 @@ Test(cancel, ends_a_read_once)
 	}
 }
 
+static int written; /* plain: the request orders it */
+
+static void sleep_and_read(struct weft *io, const void *context, void *result)
+{
+	(void)context;
+	cr_assert_eq(weft_sleep(io, weft_never()), -ECANCELED);
+	*(int *)result = written;
+}
+
+Test(cancel, what_came_before_the_request_is_seen)
+{
+	EACH_WORKERS(workers)
+	{
+		struct weft *io = begin(workers);
+		for (int i = 0; i < 50; i++) {
+			struct weft_future future;
+			int read = -1;
+			weft_async(io, &future, sleep_and_read, NULL, 0, &read);
+			cr_assert(until_waits(io, &future));
+			written = i;
+			cr_assert(cancel(io, &future));
+			weft_await(io, &future);
+			cr_assert_eq(read, i);
+		}
+		end(io);
+	}
+}
+
 /* ---- one that does not wait ---- */
 
 static void check_twice(struct weft *io, const void *context, void *result)
