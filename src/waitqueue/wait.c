@@ -79,6 +79,7 @@ SCHEDULER_RECORDS static void record_acknowledge(struct worker *worker)
 static int tell_canceled(struct worker *worker)
 {
 	cancel_acknowledge(&worker->current->life);
+	annotate_acquire(&worker->current->life);
 	if (scheduler_traces(worker))
 		record_acknowledge(worker);
 	return -ECANCELED;
