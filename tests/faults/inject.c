@@ -181,14 +181,18 @@ static int any_of(enum inject_call call, uint64_t random)
 	return count ? suited[random % count] : 0;
 }
 
+static bool rests(void)
+{
+	return atomic_load(&plan.mode) == NOTHING || atomic_load(&plan.paused) > 0;
+}
+
 /* What the plan wants of this call, which cannot answer `unsuited`, a `what` or 0; 0: nothing. */
 static int choose(enum inject_call call, int unsuited)
 {
-	enum mode mode = atomic_load(&plan.mode);
 	int what = 0;
-	if (mode == NOTHING || atomic_load(&plan.paused) > 0)
+	if (rests())
 		return 0;
-	if (mode == KTH) {
+	if (atomic_load(&plan.mode) == KTH) {
 		if (plan.kind->call != call || plan.kind->what == unsuited)
 			return 0;
 		if (atomic_fetch_add(&plan.calls, 1) + 1 == plan.k)
@@ -341,7 +345,7 @@ static bool blocks_calls(int fd)
 /* What the call does, of `length` bytes or fewer; 0: nothing. */
 static int choose_transfer(enum inject_call call, int fd, size_t *length)
 {
-	int what = choose(call, blocks_calls(fd) ? EAGAIN : 0);
+	int what = rests() ? 0 : choose(call, blocks_calls(fd) ? EAGAIN : 0);
 	if (what == INJECT_SHORT && *length > 1)
 		*length = (*length + 1) / 2;
 	return what;
@@ -371,6 +375,8 @@ ssize_t __wrap_write(int fd, const void *data, size_t size);
 ssize_t __wrap_write(int fd, const void *data, size_t size)
 {
 	/* A bell takes eight bytes or none, and always has room. */
+	if (rests())
+		return __real_write(fd, data, size);
 	struct stat status;
 	bool is_bell = __real_fstat(fd, &status) == 0 && (status.st_mode & S_IFMT) == 0;
 	size_t whole = size;
