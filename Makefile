@@ -126,6 +126,7 @@ CRITERION_HELP := $(if $(findstring thread,$(SANITIZE)),tests/criterion_tsan.c) 
 
 # Functions that a module's tests have a version of their own of, and sources beside test_*.c.
 WRAPS_scheduler := pthread_create
+WRAPS_waitqueue := read write poll close clock_gettime pthread_create pthread_cond_timedwait
 WRAPS_faults    := $(shell sed -n 's/^wrap //p' tests/faults/calls.txt)
 ALSO_faults     := tests/faults/inject.c tests/faults/scenarios.c
 
@@ -195,7 +196,8 @@ explore:
 # The tools of the peers: Go and Rust are large, and one benchmark's only.
 bench: all
 	@sh chapters/tools/need.sh --optional boost lttng strace matplotlib \
-		$(if $(filter scheduler,$(or $(BENCH),scheduler)),go tokio)
+		$(if $(filter scheduler,$(or $(BENCH),scheduler)),go tokio) \
+		$(if $(filter waitqueue,$(or $(BENCH),waitqueue)),statethreads)
 	@sh tests/bench/bench.sh
 
 # ---- the house rules and the book ----

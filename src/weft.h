@@ -64,7 +64,7 @@ struct weft_options {
 	size_t stack_size;    /* bytes of a slot: guard, stack, header; 65,536 */
 	uint32_t warm_stacks; /* unused stacks a worker keeps backed; 16,384 */
 	enum weft_guard guard;
-	uint32_t helpers;     /* threads for weft_offload, at most; 16 */
+	uint32_t helpers;       /* threads for weft_offload, at most; 16 */
 	int keep_signals;       /* nonzero: install no handler for stack overflow */
 	const char *trace_path; /* "" forbids tracing; NULL: as the environment variable
 				WEFT_TRACE=path[,ring][,N] says, with N records for each
@@ -255,8 +255,9 @@ int weft_check_cancel(struct weft *io);
 /* ---- descriptors ---- */
 
 /* Weft's way with a descriptor that it did not make: its calls ask poll(2) before each system
- * call that might block, and write at most PIPE_BUF bytes at a time. weft_adopt makes it
- * non-blocking, for all who share it, and saves that.
+ * call that might block, and write at most PIPE_BUF bytes at a time; a terminal may take less
+ * when it is nearly full, and then a write blocks its worker. weft_adopt makes it non-blocking,
+ * for all who share it, and saves that.
  *
  * A descriptor that was given to any call here is to be closed by weft_close, and not by close(2):
  * its number may be another's a moment later. */
@@ -281,7 +282,7 @@ int weft_wait_readable(struct weft *io, int fd);
 int weft_wait_writable(struct weft *io, int fd);
 
 /* Reads up to `length` bytes into `buffer`, the caller's, when there are any. Returns how many; 0: the
- * end, or length is 0. Suspends. A cancelation point, before it has read anything. Errors: as
+ * end, or length is 0, for which it does not wait. Suspends. A cancelation point, before it has read anything. Errors: as
  * weft_wait_readable, and the system call's own. On anything that can be polled: pipes, sockets,
  * terminals; of a regular file it reads at once, and blocks its worker meanwhile. */
 ssize_t weft_read(struct weft *io, int fd, void *buffer, size_t length);
@@ -303,7 +304,8 @@ int weft_offload(struct weft *io, weft_offloaded *function, void *argument);
 
 /* Waits for one of `count` signals, and returns its number. From the first call on that names a
  * signal, and until weft_deinit, this signal does nothing else in the process: one that comes while
- * nobody waits is kept, once, for the next that does. Suspends. A cancelation point. Errors: -EINVAL
+ * nobody waits is kept, once, for the next that does. It is unblocked in the thread of the caller, the
+ * program's own thread among them, until weft_deinit. Suspends. A cancelation point. Errors: -EINVAL
  * for no signals, or one that cannot be caught; -EBUSY if another runtime of the process waits for
  * one of them; -ECANCELED, -WEFT_EDEADLINE, -ENOMEM. */
 int weft_signal_wait(struct weft *io, const int *signals, size_t count);

@@ -17,15 +17,17 @@
 #define COST_BATCH       1000u /* records, written to know what one costs */
 #define COST_BATCHES     9u
 
-const char trace_schema[] = "weft-events 1\n"
-#define CHOICE(kind, name, number, text) "choice\t" #kind "\t" #number "\t" text "\n"
+const char *const trace_schema[] = {
+	"weft-events 1\n",
+#define CHOICE(kind, name, number, text) "choice\t" #kind "\t" #number "\t" text "\n",
 #define EVENT(number, name, module, arg, fiber, peer, high, low, sentence)             \
 	"event\t" #number "\t" #name "\t" module "\t" arg "\t" fiber "\t" peer         \
-	"\t" high "\t" low "\t" sentence "\n"
+	"\t" high "\t" low "\t" sentence "\n",
 #include "trace/events.def"
 #undef EVENT
 #undef CHOICE
-	;
+	NULL,
+};
 
 struct trace {
 	struct trace_header
@@ -56,6 +58,25 @@ static void *at(const struct trace *trace, uint64_t offset)
 static uint64_t round_up(uint64_t value, uint64_t unit)
 {
 	return (value + unit - 1) / unit * unit;
+}
+
+/* ---- the schema ---- */
+
+size_t trace_schema_size(void)
+{
+	size_t size = 0;
+	for (const char *const *line = trace_schema; *line; line++)
+		size += strlen(*line);
+	return size;
+}
+
+void trace_schema_write(char *to)
+{
+	for (const char *const *line = trace_schema; *line; line++) {
+		size_t length = strlen(*line);
+		memcpy(to, *line, length);
+		to += length;
+	}
 }
 
 /* ---- opening ---- */
@@ -117,9 +138,9 @@ static uint64_t capacity_of(const struct trace_options *options, uint32_t index)
 static uint64_t lay_out(struct trace_header *header,
 			const struct trace_options *options)
 {
-	uint64_t end = TRACE_HEADER_SIZE;
-	header->schema = (struct trace_region){(uint32_t)end, sizeof trace_schema - 1};
-	end = round_up(end + sizeof trace_schema - 1, 64);
+	uint64_t end = TRACE_HEADER_SIZE, schema_size = trace_schema_size();
+	header->schema = (struct trace_region){(uint32_t)end, (uint32_t)schema_size};
+	end = round_up(end + schema_size, 64);
 	header->sites = (struct trace_region){
 		(uint32_t)end, SITES_MAX * sizeof(struct trace_site_entry)};
 	end += header->sites.length;
@@ -256,7 +277,7 @@ static void fill(struct trace *trace, const struct trace_header *layout,
 	header->minor = TRACE_MINOR;
 	header->record_size = sizeof(struct trace_record);
 	header->pid = system_process_id();
-	memcpy(at(trace, header->schema.offset), trace_schema, sizeof trace_schema - 1);
+	trace_schema_write(at(trace, header->schema.offset));
 	store_relaxed(&header->strings_head, 1); /* string 0 is "" */
 	fill_segments(trace, options);
 	start_clock(header);

@@ -94,7 +94,8 @@ int64_t system_read(int fd, void *data, size_t size);
  * meet it. */
 int64_t system_write(int fd, const void *data, size_t size);
 
-/* Whether reading, or if `writes` writing, would not block now: 1 or 0. -EBADF. */
+/* Whether reading, or if `writes` writing, would not block now: 1 or 0. What would fail does not
+ * block. -EBADF. */
 int system_is_ready(int fd, bool writes);
 
 /* Calls on `fd`, and on all descriptors that share its state, answer -EAGAIN from now on where they
@@ -103,7 +104,7 @@ int system_set_nonblocking(int fd);
 
 /* What sort of thing `fd` is. */
 enum system_kind {
-	SYSTEM_FILE = 1,   /* it has no readiness: a regular file, a directory, a disk */
+	SYSTEM_FILE = 1, /* it has no readiness: a regular file, a directory, a disk */
 	SYSTEM_STREAM = 2, /* bytes without limits between them: a pipe, TCP */
 	SYSTEM_OTHER = 3,
 };

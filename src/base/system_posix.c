@@ -170,6 +170,13 @@ int64_t system_write(int fd, const void *data, size_t size)
 	return written < 0 ? -errno : written;
 }
 
+/* Whether it is open for that direction; poll(2) waits for ever otherwise. */
+static bool is_open_to(int fd, bool writes)
+{
+	int mode = fcntl(fd, F_GETFL) & O_ACCMODE;
+	return mode == O_RDWR || mode == (writes ? O_WRONLY : O_RDONLY);
+}
+
 int system_is_ready(int fd, bool writes)
 {
 	struct pollfd asked = {.fd = fd, .events = writes ? POLLOUT : POLLIN};
@@ -179,7 +186,9 @@ int system_is_ready(int fd, bool writes)
 	while (count < 0 && (errno == EINTR || errno == EAGAIN));
 	if (count < 0)
 		return -errno;
-	return asked.revents & POLLNVAL ? -EBADF : count;
+	if (asked.revents & POLLNVAL)
+		return -EBADF;
+	return count > 0 || !is_open_to(fd, writes);
 }
 
 int system_set_nonblocking(int fd)

@@ -38,6 +38,13 @@ static inline void life_begin(struct life *life, uint32_t id)
 	store_release(&life->word, (uint64_t)id << 32);
 }
 
+/* It is over: no number is this one until the next begins. */
+static inline void life_end(struct life *life)
+{
+	/* Relaxed: a request that comes just now is as good as one before it. */
+	store_relaxed(&life->word, 0);
+}
+
 /* Whether a wait is open, and how it ended. It goes on counting from life to life. */
 struct ticket {
 	_Atomic uint64_t word;
@@ -48,10 +55,8 @@ struct timer {
 	/* Written by the fiber while it is in no heap. */
 	struct timer_heap *heap; /* where it was set last */
 	uint64_t key;            /* of the ticket to claim */
-	/* Under the heap's lock. */
-	uint64_t due_ns; /* of the monotonic clock: when it is to be looked at */
-	struct timer *child, *next, *previous; /* see timers.h */
-	bool is_set;                           /* in `heap` */
+	uint32_t
+		place; /* in the heap, counted from 1; 0: not set; under the heap's lock */
 	/* Written under the lock, before the claim; read by whoever sees the claim. */
 	struct weft_deadline *fired; /* the deadline that has passed */
 	int64_t fired_ns;            /* what its clock said */

@@ -26,6 +26,10 @@
 static _Atomic int runtimes;
 static _Atomic bool is_orphan;
 
+/* In a helper thread: its runtime. Made once; without it a child of a helper keeps its mask. */
+static pthread_key_t helpers_runtime;
+static bool has_helpers_runtime;
+
 bool scheduler_is_orphan(void)
 {
 	return load_relaxed(&is_orphan); /* set before there is a second thread */
@@ -39,16 +43,31 @@ _Noreturn void scheduler_refuse(void)
 	weft_fatal("called on a thread that runs no fiber of this runtime");
 }
 
+/* Whose thread this is; NULL: the program's. */
+static struct weft *runtime_of_thread(void)
+{
+	struct worker *worker = base_this_thread();
+	if (worker)
+		return worker->io;
+	return has_helpers_runtime ? pthread_getspecific(helpers_runtime) : NULL;
+}
+
 /* In the child, on its one thread. */
 static void orphan(void)
 {
-	struct worker *worker = base_this_thread();
+	struct weft *io = runtime_of_thread();
 	if (load_relaxed(&runtimes) == 0) /* see there */
 		return;
 	store_relaxed(&is_orphan, true); /* nobody else is here */
-	if (worker) /* EINVAL only */
-		(void)pthread_sigmask(SIG_SETMASK, &worker->io->program_signals, NULL);
+	if (io)                          /* EINVAL only */
+		(void)pthread_sigmask(SIG_SETMASK, &io->program_signals, NULL);
 	base_set_this_thread(NULL);
+}
+
+void scheduler_enter_helper(struct weft *io)
+{
+	if (has_helpers_runtime) /* ENOMEM: as without it */
+		(void)pthread_setspecific(helpers_runtime, io);
 }
 
 int process_watch_forks(void)
@@ -56,6 +75,9 @@ int process_watch_forks(void)
 	static struct tiny_lock lock;
 	static bool watches; /* under the lock */
 	lock_take(&lock);
+	if (!has_helpers_runtime)
+		has_helpers_runtime =
+			pthread_key_create(&helpers_runtime, NULL) == 0;
 	if (!watches)
 		watches = pthread_atfork(NULL, NULL, orphan) == 0;
 	bool watched = watches;

@@ -174,8 +174,9 @@ struct weft {
 	uint32_t spare_count;
 	struct trace_segment *spare[FOREIGN_SPARE]; /* of those that have left */
 
-	sigset_t program_signals; /* blocked before weft_init; set once; see process.c */
-	bool had_pipe_signal;     /* as above */
+	sigset_t
+		program_signals; /* blocked before weft_init; set once; see process.c */
+	bool had_pipe_signal;    /* as above */
 
 	char left[512]; /* what weft_deinit found alive; written by the main fiber */
 };
@@ -424,8 +425,8 @@ void scheduler_make_ready_outside(struct weft *io, struct trace_segment *segment
 				  struct fiber *fiber);
 
 /* Appends to io->left what fits. */
-__attribute__((format(printf, 2, 3))) void
-scheduler_tell_left(struct weft *io, const char *format, ...);
+__attribute__((format(printf, 2, 3))) void scheduler_tell_left(struct weft *io,
+							       const char *format, ...);
 
 /* Looks into the poller and at the deadlines, without waiting. */
 void scheduler_poll(struct worker *worker);
@@ -442,6 +443,10 @@ void scheduler_bring_injected(struct worker *worker, uint32_t most);
 /* Starts a thread that handles none of the program's signals. -EAGAIN: none can be had. */
 int scheduler_start_thread(pthread_t *thread, void *(*function)(void *argument),
 			   void *argument);
+
+/* By a thread that was started so and is no worker: a child that it forks gets the program's
+ * signal mask. */
+void scheduler_enter_helper(struct weft *io);
 
 void scheduler_more_ids(struct worker *worker);
 

@@ -34,8 +34,8 @@ static struct descriptor *make_chunk(_Atomic(struct descriptor *) *place)
 static struct descriptor *find(struct waiting *waiting, uint32_t fd)
 {
 	/* Acquire: it is filled in. Pairs with: make_chunk. */
-	struct descriptor *chunk = load_acquire(
-		&waiting->descriptors.chunk[fd / DESCRIPTORS_CHUNK]);
+	struct descriptor *chunk =
+		load_acquire(&waiting->descriptors.chunk[fd / DESCRIPTORS_CHUNK]);
 	return chunk ? &chunk[fd % DESCRIPTORS_CHUNK] : NULL;
 }
 
@@ -76,20 +76,22 @@ SCHEDULER_RECORDS static void record_watch(struct worker *worker,
 	TRACE(worker->segment, FD_WATCH, .arg = descriptor->watched,
 	      .fiber = fiber_id(worker->current),
 	      .fiber_sequence = fiber_count_record(worker->current),
-	      .peer = (uint32_t)fd, .value = wait_object(worker->io, &descriptor->home));
+	      .peer = (uint32_t)fd,
+	      .value = wait_object(worker->io, &descriptor->home));
 }
 
 SCHEDULER_RECORDS static void record_ready(struct worker *worker,
 					   struct descriptor *descriptor, int fd,
 					   int direction, bool hangup)
 {
-	uint8_t edge = (uint8_t)((hangup ? TRACE_edge_READ_HANGUP
-					 : TRACE_edge_READABLE) +
-				 direction);
+	uint8_t edge =
+		(uint8_t)((hangup ? TRACE_edge_READ_HANGUP : TRACE_edge_READABLE) +
+			  direction);
 	TRACE(worker->segment, FD_READY, .arg = edge,
 	      .fiber = fiber_id(worker->current),
 	      .fiber_sequence = fiber_count_record(worker->current),
-	      .peer = (uint32_t)fd, .value = wait_object(worker->io, &descriptor->home));
+	      .peer = (uint32_t)fd,
+	      .value = wait_object(worker->io, &descriptor->home));
 }
 
 SCHEDULER_RECORDS static void record_close(struct worker *worker,
@@ -97,7 +99,8 @@ SCHEDULER_RECORDS static void record_close(struct worker *worker,
 {
 	TRACE(worker->segment, FD_CLOSE, .fiber = fiber_id(worker->current),
 	      .fiber_sequence = fiber_count_record(worker->current),
-	      .peer = (uint32_t)fd, .value = wait_object(worker->io, &descriptor->home));
+	      .peer = (uint32_t)fd,
+	      .value = wait_object(worker->io, &descriptor->home));
 }
 #else
 static void record_watch(struct worker *worker, struct descriptor *descriptor, int fd)
@@ -125,7 +128,8 @@ struct turn_won {
 	bool closes;
 };
 
-void turn_popped(struct turn_won *won, struct turns *turns, struct waiters_popped popped)
+void turn_popped(struct turn_won *won, struct turns *turns,
+		 struct waiters_popped popped)
 {
 	(void)turns;
 	if (scheduler_traces(won->worker)) {
@@ -151,8 +155,8 @@ enum turn_answer descriptor_wait(struct worker *worker, struct descriptor *descr
 {
 	struct waiters_home *home = &descriptor->home;
 	lock_take(&home->lock);
-	enum turn_answer answer = turn_wait(&descriptor->turns[direction], generation,
-					    waiter, has_turn);
+	enum turn_answer answer =
+		turn_wait(&descriptor->turns[direction], generation, waiter, has_turn);
 	if (answer == TURN_WAITS && scheduler_traces(worker))
 		wait_record_push(worker, home, waiter->fiber, has_turn,
 				 (uint8_t)(WAIT_READABLE + direction), fd);
@@ -289,7 +293,14 @@ int descriptor_watch(struct worker *worker, struct descriptor *descriptor, int f
 
 int descriptor_end_use(struct descriptor *descriptor, int fd)
 {
-	return use_drop(&descriptor->use) ? system_close(fd) : 0;
+	int error = 0;
+	if (!use_drop(&descriptor->use))
+		return 0;
+	lock_take(&descriptor->home.lock);
+	if (use_free(&descriptor->use))
+		error = system_close(fd);
+	lock_give(&descriptor->home.lock);
+	return error;
 }
 
 /* Under the lock: what the generation that ends has. */
@@ -334,25 +345,21 @@ int weft_adopt(struct weft *io, int fd)
 {
 	struct descriptor *descriptor;
 	uint64_t word;
-	bool closes = false;
 	if (!scheduler_worker_here(io))
 		return -EOWNERDEAD;
 	int error = descriptor_of(io, fd, &descriptor);
 	if (error)
 		return error;
-	if (!use_take(&descriptor->use, &word, &closes)) {
-		if (closes)
-			(void)system_close(fd); /* its closer has had its answer */
-		return -EBADF;
-	}
-	int kind = system_kind_of(fd);
-	error = kind < 0 ? kind : 0;
+	error = use_take(&descriptor->use, &word) ? 0 : -EBADF;
+	int kind = error ? error : system_kind_of(fd);
+	if (kind < 0)
+		error = kind;
 	if (!error && kind != SYSTEM_FILE)
 		error = system_set_nonblocking(fd);
 	uint64_t known = USE_ADOPTED | (kind == SYSTEM_FILE ? USE_ALWAYS : 0) |
 			 (kind == SYSTEM_STREAM ? USE_STREAM : 0);
 	if (!error && !use_know(&descriptor->use, use_generation(word), known))
 		error = -EBADF;
-	(void)descriptor_end_use(descriptor, fd); /* as above */
+	(void)descriptor_end_use(descriptor, fd); /* its closer has had its answer */
 	return error;
 }

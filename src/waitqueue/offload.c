@@ -79,6 +79,7 @@ static void *helper_main(void *argument)
 	/* Acquire: as in descriptor.c. Pairs with: waiting_of. */
 	struct offload_pool *pool = &load_acquire(&helper->io->waiting)->offload;
 	struct job *job;
+	scheduler_enter_helper(helper->io);
 	if (!helper->segment)
 		helper->segment = claim_segment(helper->io);
 	pthread_mutex_lock(&pool->mutex);
@@ -100,7 +101,8 @@ static struct helper *free_place(struct offload_pool *pool)
 	struct helper *helper = pool->helpers;
 	while (helper->state == HELPER_LIVE)
 		helper++;
-	if (helper->state == HELPER_ENDED) /* it has let go of the mutex, or is about to */
+	if (helper->state ==
+	    HELPER_ENDED) /* it has let go of the mutex, or is about to */
 		pthread_join(helper->thread, NULL);
 	helper->state = HELPER_NONE;
 	return helper;
