@@ -15,11 +15,11 @@
 #include <sys/syscall.h>
 #include <time.h>
 
-#define LATER_NS       3000000    /* of a clock that nobody sets */
+#define LATER_NS       3000000       /* of a clock that nobody sets */
 #define SET_LATER_NS   3600000000000 /* of one that can be set */
 #define SET_EARLIER_NS 20000000
 #define WATCHED_MAX    1024 /* descriptors whose events can be had again */
-#define REFUSED_MAX    64   /* mutexes and conditions that could not be made, at a time */
+#define REFUSED_MAX    64 /* mutexes and conditions that could not be made, at a time */
 
 const struct inject_kind inject_kinds[] = {
 	{INJECT_READ, EINTR, false, "read is interrupted"},
@@ -31,7 +31,8 @@ const struct inject_kind inject_kinds[] = {
 	{INJECT_POLL, EINTR, false, "poll is interrupted"},
 	{INJECT_POLL, EAGAIN, false, "poll lacks memory for a moment"},
 	{INJECT_POLL, ENOMEM, true, "poll lacks memory"},
-	{INJECT_EPOLL_CREATE, EMFILE, true, "epoll_create1: descriptors of the process"},
+	{INJECT_EPOLL_CREATE, EMFILE, true,
+	 "epoll_create1: descriptors of the process"},
 	{INJECT_EPOLL_CREATE, ENFILE, true, "epoll_create1: descriptors of the system"},
 	{INJECT_EPOLL_CREATE, ENOMEM, true, "epoll_create1 lacks memory"},
 	{INJECT_EPOLL_CTL, ENOMEM, true, "epoll_ctl lacks memory"},
@@ -71,10 +72,12 @@ const struct inject_kind inject_kinds[] = {
 	{INJECT_MUTEX, EAGAIN, true, "pthread_mutex_init lacks something else"},
 	{INJECT_CONDITION, ENOMEM, true, "pthread_cond_init lacks memory"},
 	{INJECT_CONDITION, EAGAIN, true, "pthread_cond_init lacks something else"},
-	{INJECT_CONDITION_WAIT, INJECT_NOTHING, false, "pthread_cond_wait wakes for nothing"},
+	{INJECT_CONDITION_WAIT, INJECT_NOTHING, false,
+	 "pthread_cond_wait wakes for nothing"},
 	{INJECT_CONDITION_TIMED_WAIT, INJECT_NOTHING, false,
 	 "pthread_cond_timedwait wakes for nothing"},
-	{INJECT_CONDITION_TIMED_WAIT, ETIMEDOUT, false, "pthread_cond_timedwait is over"},
+	{INJECT_CONDITION_TIMED_WAIT, ETIMEDOUT, false,
+	 "pthread_cond_timedwait is over"},
 	{INJECT_ATFORK, ENOMEM, true, "pthread_atfork lacks memory"},
 	{INJECT_SIGACTION, EINVAL, true, "sigaction"},
 	{INJECT_SIGALTSTACK, ENOMEM, false, "sigaltstack"},
@@ -269,9 +272,12 @@ void __wrap_free(void *block)
 	__real_free(block);
 }
 
-void *__real_mmap(void *at, size_t size, int protection, int flags, int fd, off_t offset);
-void *__wrap_mmap(void *at, size_t size, int protection, int flags, int fd, off_t offset);
-void *__wrap_mmap(void *at, size_t size, int protection, int flags, int fd, off_t offset)
+void *__real_mmap(void *at, size_t size, int protection, int flags, int fd,
+		  off_t offset);
+void *__wrap_mmap(void *at, size_t size, int protection, int flags, int fd,
+		  off_t offset);
+void *__wrap_mmap(void *at, size_t size, int protection, int flags, int fd,
+		  off_t offset)
 {
 	if (fails(INJECT_MMAP))
 		return MAP_FAILED;
@@ -503,9 +509,12 @@ static bool ends_wait(int what, int *answer)
 	return true;
 }
 
-int __real_epoll_wait(int epoll, struct epoll_event *events, int capacity, int timeout_ms);
-int __wrap_epoll_wait(int epoll, struct epoll_event *events, int capacity, int timeout_ms);
-int __wrap_epoll_wait(int epoll, struct epoll_event *events, int capacity, int timeout_ms)
+int __real_epoll_wait(int epoll, struct epoll_event *events, int capacity,
+		      int timeout_ms);
+int __wrap_epoll_wait(int epoll, struct epoll_event *events, int capacity,
+		      int timeout_ms);
+int __wrap_epoll_wait(int epoll, struct epoll_event *events, int capacity,
+		      int timeout_ms)
 {
 	int answer, what = choose(INJECT_EPOLL_WAIT, 0);
 	if (ends_wait(what, &answer))
@@ -646,9 +655,12 @@ int inject_real_thread(pthread_t *thread, void *(*function)(void *), void *argum
 	return __real_pthread_create(thread, NULL, function, argument);
 }
 
-int __real_pthread_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void));
-int __wrap_pthread_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void));
-int __wrap_pthread_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void))
+int __real_pthread_atfork(void (*prepare)(void), void (*parent)(void),
+			  void (*child)(void));
+int __wrap_pthread_atfork(void (*prepare)(void), void (*parent)(void),
+			  void (*child)(void));
+int __wrap_pthread_atfork(void (*prepare)(void), void (*parent)(void),
+			  void (*child)(void))
 {
 	int error = choose(INJECT_ATFORK, 0);
 	return error ? error : __real_pthread_atfork(prepare, parent, child);

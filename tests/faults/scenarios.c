@@ -414,12 +414,10 @@ static int deadlines(struct weft *io)
 	int fds[2], error = 0;
 	make_pipe(fds);
 	note(&error, sleep_a_little(io, 300 * US));
-	note(&error,
-	     weft_sleep(io, weft_at(WEFT_CLOCK_REAL,
-				    weft_now(io, WEFT_CLOCK_REAL) + 300 * US)));
-	note(&error,
-	     weft_sleep(io, weft_at(WEFT_CLOCK_BOOT,
-				    weft_now(io, WEFT_CLOCK_BOOT) + 300 * US)));
+	note(&error, weft_sleep(io, weft_at(WEFT_CLOCK_REAL,
+					    weft_now(io, WEFT_CLOCK_REAL) + 300 * US)));
+	note(&error, weft_sleep(io, weft_at(WEFT_CLOCK_BOOT,
+					    weft_now(io, WEFT_CLOCK_BOOT) + 300 * US)));
 	note(&error, read_until(io, fds[0], weft_in(300 * US)));
 	note(&error, read_until(io, fds[0], weft_in(-1)));
 	note(&error, weft_close(io, fds[0]));
@@ -620,8 +618,8 @@ static void check_told(int fd)
 	size_t size = strlen(text);
 	if (size == 0)
 		return;
-	if (strncmp(text, begins, sizeof begins - 1) ||
-	    size < sizeof ends || strcmp(text + size - (sizeof ends - 1), ends) ||
+	if (strncmp(text, begins, sizeof begins - 1) || size < sizeof ends ||
+	    strcmp(text + size - (sizeof ends - 1), ends) ||
 	    strchr(text, '\n') != text + size - 1)
 		scenario_wrong("told of the trace: %s", text);
 	/* The file that is there is our last trace. */
@@ -767,7 +765,10 @@ static int from_foreign_threads(uint32_t workers)
 const struct scenario scenarios[] = {
 	{"begin and end", begin_and_end, {OF_INIT}, false},
 	{"spawn and await", spawn_and_await, {OF_INIT, -EAGAIN}, false},
-	{"spawn, guards by page protection", spawn_protected, {OF_INIT, -EAGAIN}, false},
+	{"spawn, guards by page protection",
+	 spawn_protected,
+	 {OF_INIT, -EAGAIN},
+	 false},
 	{"pipes", over_pipes, {OF_INIT, -EIO}, false},
 	{"socket pairs", over_sockets, {OF_INIT, -EIO}, false},
 	{"close with waiters", close_with_waiters, {OF_INIT, -EIO}, false},

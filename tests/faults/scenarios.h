@@ -32,7 +32,8 @@ void scenario_spare_init(bool spare);
 void scenario_begin(const char *name, uint32_t workers);
 
 /* Ends the process with one line: what was wrong, in which scenario, under which plan. */
-_Noreturn void scenario_wrong(const char *format, ...) __attribute__((format(printf, 1, 2)));
+_Noreturn void scenario_wrong(const char *format, ...)
+	__attribute__((format(printf, 1, 2)));
 
 /* For a signal handler: as scenario_wrong. */
 _Noreturn void scenario_hangs(void);

@@ -105,7 +105,8 @@ static void compare(const struct before *before)
 	if (!same_mask(&now.blocked, &before->blocked))
 		scenario_wrong("other signals are blocked than were");
 	if (inject_saw_misuse())
-		scenario_wrong("a mutex or condition was destroyed that was never made");
+		scenario_wrong(
+			"a mutex or condition was destroyed that was never made");
 }
 
 /* ---- one run under a plan ---- */
@@ -135,7 +136,8 @@ static void set_up(void)
 
 static bool is_allowed(const struct scenario *scenario, int error)
 {
-	for (size_t i = 0; i < sizeof scenario->errors / sizeof scenario->errors[0]; i++)
+	for (size_t i = 0; i < sizeof scenario->errors / sizeof scenario->errors[0];
+	     i++)
 		if (error == scenario->errors[i])
 			return true;
 	return false;
@@ -143,7 +145,8 @@ static bool is_allowed(const struct scenario *scenario, int error)
 
 /* The plan is made. told: whether a fault of it may be. checks: whether another runtime is tried
  * after it. Returns how many faults there were. */
-static uint64_t run(const struct scenario *scenario, uint32_t count, bool told, bool checks)
+static uint64_t run(const struct scenario *scenario, uint32_t count, bool told,
+		    bool checks)
 {
 	(void)alarm(HANGS_S);
 	int error = scenario->run(count);
@@ -231,9 +234,9 @@ static void storm(const struct scenario *scenario, uint32_t count, bool told)
 	cr_assert_gt(faults, 0);
 	printf("faults: %s, %u workers, storm %s: %llu faults in %llu runs, "
 	       "FAULTS_SEED=%llu\n",
-	       scenario->name, (unsigned)count,
-	       told ? "of all" : "of what is absorbed", (unsigned long long)faults,
-	       (unsigned long long)runs, (unsigned long long)seed);
+	       scenario->name, (unsigned)count, told ? "of all" : "of what is absorbed",
+	       (unsigned long long)faults, (unsigned long long)runs,
+	       (unsigned long long)seed);
 	(void)fflush(stdout);
 }
 
