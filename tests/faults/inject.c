@@ -145,6 +145,12 @@ uint64_t inject_faults(void)
 	return atomic_load(&plan.faults);
 }
 
+bool inject_may_tell(void)
+{
+	enum mode mode = atomic_load(&plan.mode);
+	return mode == KTH ? plan.kind->is_told : mode == STORM && plan.told;
+}
+
 void inject_describe(char *text, size_t size)
 {
 	switch (atomic_load(&plan.mode)) {
@@ -668,21 +674,33 @@ int __wrap_pthread_atfork(void (*prepare)(void), void (*parent)(void),
 
 /* ---- signals ---- */
 
-/* One that sets a handler anew, and is not there to put the old one back. */
+/* A number that the system keeps for itself: it is met when somebody asks for its handler. Those of
+ * stack overflow are no such numbers. */
 int __real_sigaction(int number, const struct sigaction *action, struct sigaction *old);
 int __wrap_sigaction(int number, const struct sigaction *action, struct sigaction *old);
 int __wrap_sigaction(int number, const struct sigaction *action, struct sigaction *old)
 {
-	if (action && old && fails(INJECT_SIGACTION))
+	if (!action && number != SIGSEGV && number != SIGBUS && fails(INJECT_SIGACTION))
 		return -1;
 	return __real_sigaction(number, action, old);
 }
+
+/* ASan's threads make theirs by the same name, and end the process without it; the runtime makes
+ * none there. */
+#if defined(__SANITIZE_ADDRESS__)
+#define ON_ASAN 1
+#elif defined(__has_feature)
+#define ON_ASAN __has_feature(address_sanitizer)
+#else
+#define ON_ASAN 0
+#endif
 
 int __real_sigaltstack(const stack_t *stack, stack_t *old);
 int __wrap_sigaltstack(const stack_t *stack, stack_t *old);
 int __wrap_sigaltstack(const stack_t *stack, stack_t *old)
 {
-	if (stack && !(stack->ss_flags & SS_DISABLE) && fails(INJECT_SIGALTSTACK))
+	if (!ON_ASAN && stack && !(stack->ss_flags & SS_DISABLE) &&
+	    fails(INJECT_SIGALTSTACK))
 		return -1;
 	return __real_sigaltstack(stack, old);
 }

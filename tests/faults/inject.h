@@ -93,6 +93,9 @@ void inject_resume(void);
 /* Since the plan was made. */
 uint64_t inject_faults(void);
 
+/* Whether one of them may be told. */
+bool inject_may_tell(void);
+
 /* One line: what the plan is. Into `text`. */
 void inject_describe(char *text, size_t size);
 

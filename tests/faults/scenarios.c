@@ -618,6 +618,8 @@ static void check_told(int fd)
 	size_t size = strlen(text);
 	if (size == 0)
 		return;
+	if (!inject_may_tell())
+		scenario_wrong("it is not traced: %s", text);
 	if (strncmp(text, begins, sizeof begins - 1) || size < sizeof ends ||
 	    strcmp(text + size - (sizeof ends - 1), ends) ||
 	    strchr(text, '\n') != text + size - 1)
