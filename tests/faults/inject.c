@@ -15,6 +15,15 @@
 #include <sys/syscall.h>
 #include <time.h>
 
+/* ASan's threads call two of these by the same names, and end the process if one fails. */
+#if defined(__SANITIZE_ADDRESS__)
+#define ON_ASAN 1
+#elif defined(__has_feature)
+#define ON_ASAN __has_feature(address_sanitizer)
+#else
+#define ON_ASAN 0
+#endif
+
 #define LATER_NS       3000000       /* of a clock that nobody sets */
 #define SET_LATER_NS   3600000000000 /* of one that can be set */
 #define SET_EARLIER_NS 20000000
@@ -79,6 +88,8 @@ const struct inject_kind inject_kinds[] = {
 	{INJECT_CONDITION_TIMED_WAIT, ETIMEDOUT, false,
 	 "pthread_cond_timedwait is over"},
 	{INJECT_ATFORK, ENOMEM, true, "pthread_atfork lacks memory"},
+	{INJECT_KEY, EAGAIN, false, "pthread_key_create"},
+	{INJECT_SPECIFIC, ENOMEM, false, "pthread_setspecific"},
 	{INJECT_SIGACTION, EINVAL, true, "sigaction"},
 	{INJECT_SIGALTSTACK, ENOMEM, false, "sigaltstack"},
 	{INJECT_CLOCK, INJECT_LATER, false, "the clocks jump ahead"},
@@ -672,6 +683,22 @@ int __wrap_pthread_atfork(void (*prepare)(void), void (*parent)(void),
 	return error ? error : __real_pthread_atfork(prepare, parent, child);
 }
 
+int __real_pthread_key_create(pthread_key_t *key, void (*ends)(void *));
+int __wrap_pthread_key_create(pthread_key_t *key, void (*ends)(void *));
+int __wrap_pthread_key_create(pthread_key_t *key, void (*ends)(void *))
+{
+	int error = choose(INJECT_KEY, 0);
+	return error ? error : __real_pthread_key_create(key, ends);
+}
+
+int __real_pthread_setspecific(pthread_key_t key, const void *value);
+int __wrap_pthread_setspecific(pthread_key_t key, const void *value);
+int __wrap_pthread_setspecific(pthread_key_t key, const void *value)
+{
+	int error = ON_ASAN ? 0 : choose(INJECT_SPECIFIC, 0);
+	return error ? error : __real_pthread_setspecific(key, value);
+}
+
 /* ---- signals ---- */
 
 /* A number that the system keeps for itself: it is met when somebody asks for its handler. Those of
@@ -684,16 +711,6 @@ int __wrap_sigaction(int number, const struct sigaction *action, struct sigactio
 		return -1;
 	return __real_sigaction(number, action, old);
 }
-
-/* ASan's threads make theirs by the same name, and end the process without it; the runtime makes
- * none there. */
-#if defined(__SANITIZE_ADDRESS__)
-#define ON_ASAN 1
-#elif defined(__has_feature)
-#define ON_ASAN __has_feature(address_sanitizer)
-#else
-#define ON_ASAN 0
-#endif
 
 int __real_sigaltstack(const stack_t *stack, stack_t *old);
 int __wrap_sigaltstack(const stack_t *stack, stack_t *old);

@@ -259,14 +259,29 @@ ParameterizedTest(size_t *number, faults, storms, .init = set_up)
 
 /* ---- what a process does once ---- */
 
+static const struct inject_kind *kind_of(enum inject_call call)
+{
+	const struct inject_kind *kind = inject_kinds;
+	while (kind->call != call)
+		kind++;
+	return kind;
+}
+
+Test(faults, a_process_may_have_no_key_for_its_helpers)
+{
+	struct weft *io;
+	inject_kth(kind_of(INJECT_KEY), 1);
+	cr_assert_eq(weft_init(&io, NULL), 0);
+	cr_assert_eq(inject_faults(), 1);
+	inject_nothing();
+	cr_assert_eq(weft_deinit(io), 0);
+}
+
 /* The first runtime of a process asks to be told of forks. */
 Test(faults, a_child_is_told_although_there_was_no_memory_at_first)
 {
-	const struct inject_kind *kind = inject_kinds;
 	struct weft *io;
-	while (kind->call != INJECT_ATFORK)
-		kind++;
-	inject_kth(kind, 1);
+	inject_kth(kind_of(INJECT_ATFORK), 1);
 	cr_assert_eq(weft_init(&io, NULL), -ENOMEM);
 	cr_assert_eq(inject_faults(), 1);
 	cr_assert_eq(weft_init(&io, NULL), 0);
