@@ -273,10 +273,11 @@ int descriptor_watch(struct worker *worker, struct descriptor *descriptor, int f
 	int now = watch_locked(worker, descriptor, fd, generation, direction);
 	lock_give(&descriptor->home.lock);
 	if (now == -ENOSPC)
-		slab_set_shortage(&worker->io->slabs,
-				  "more descriptors are waited for than the system lets a user "
-				  "watch; close some, or raise the limit (sysctl "
-				  "fs.epoll.max_user_watches)");
+		slab_set_shortage(
+			&worker->io->slabs,
+			"more descriptors are waited for than the system lets a user "
+			"watch; close some, or raise the limit (sysctl "
+			"fs.epoll.max_user_watches)");
 	if (now < 0)
 		return now;
 	if ((unsigned)now & POLLER_HANGUP_OF(1u << direction)) {
