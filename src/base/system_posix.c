@@ -221,9 +221,9 @@ int system_kind_of(int fd)
 	if (S_ISREG(status.st_mode) || S_ISDIR(status.st_mode) ||
 	    S_ISBLK(status.st_mode))
 		return SYSTEM_FILE;
-	if (S_ISFIFO(status.st_mode) || (S_ISSOCK(status.st_mode) && is_tcp(fd)))
-		return SYSTEM_STREAM;
-	return SYSTEM_OTHER;
+	/* No pipe: whoever writes may make packets of it (O_DIRECT), which its reader cannot
+	 * see; a read ends with the first of them. */
+	return S_ISSOCK(status.st_mode) && is_tcp(fd) ? SYSTEM_STREAM : SYSTEM_OTHER;
 }
 
 int system_map_shared(int fd, size_t size, void **address)

@@ -274,3 +274,13 @@ Test(system, clocks_and_numbers)
 	cr_assert_eq(system_process_id(), (uint32_t)getpid());
 	cr_assert_gt(system_thread_id(), 0);
 }
+
+/* A short read of packets does not say that there are no more, and no reader sees that a pipe has
+ * packets. */
+Test(system, a_pipe_is_no_stream)
+{
+	int ends[2];
+	cr_assert_eq(pipe2(ends, O_CLOEXEC), 0);
+	cr_assert_eq(system_kind_of(ends[0]), SYSTEM_OTHER);
+	close(ends[0]), close(ends[1]);
+}
