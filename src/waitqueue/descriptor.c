@@ -253,6 +253,9 @@ static int watch_locked(struct worker *worker, struct descriptor *descriptor, in
 	if (now < 0)
 		return now;
 	descriptor->watched = (uint8_t)((unsigned)now & POLLER_DIRECTIONS);
+	for (int watched = READING; watched <= WRITING; watched++)
+		if (descriptor->watched >> watched & 1)
+			readiness_watch(&descriptor->turns[watched].readiness);
 	if (scheduler_traces(worker))
 		record_watch(worker, descriptor, fd);
 	return now;

@@ -183,10 +183,10 @@ static int64_t try_read(struct io *io, void *buffer, size_t length)
 	if (would_block(io))
 		return -EAGAIN;
 	int64_t got = system_read(io->fd, buffer, length);
-	/* Less than there was room for: a stream has no more now. At its end it stays ready.
-	 */
+	/* Less than there was room for: a stream has no more now, and the kernel tells when it
+	 * has. At its end it stays ready. */
 	if (got > 0 && (size_t)got < length && (io->use & USE_STREAM) &&
-	    !(io->note & READINESS_HANGUP))
+	    (io->note & (READINESS_HANGUP | READINESS_WATCHED)) == READINESS_WATCHED)
 		readiness_clear(&turns_of(io)->readiness, io->note, READINESS_READY);
 	return got;
 }

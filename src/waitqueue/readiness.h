@@ -30,8 +30,10 @@ struct readiness {
 
 #define READINESS_READY  UINT64_C(1)
 #define READINESS_HANGUP UINT64_C(2)
-/* Somebody waits, or has its turn: see turn.h. Written under the descriptor's lock. */
+/* Both written under the descriptor's lock. Somebody waits, or has its turn: see turn.h. */
 #define READINESS_WAITED UINT64_C(4)
+/* The kernel tells of this direction: only then may the fact be taken back. */
+#define READINESS_WATCHED UINT64_C(8)
 #define READINESS_EVENT  UINT64_C(16) /* the count's unit; it may wrap */
 #define READINESS_COUNT  UINT64_C(0xFFFFFFF0)
 
@@ -80,8 +82,8 @@ static inline void readiness_clear(struct readiness *readiness, uint64_t note,
 				   uint64_t flags)
 {
 	uint64_t word = load_relaxed(&readiness->word); /* a guess; the CAS verifies it */
-	/* Nothing but WAITED may have changed. */
-	while (((word ^ note) & ~READINESS_WAITED) == 0)
+	/* Nothing else may have changed. */
+	while (((word ^ note) & ~(READINESS_WAITED | READINESS_WATCHED)) == 0)
 		/* Acquire and release: it stands in one order with the events. Pairs with:
 		 * readiness_event. */
 		if (cas_acq_rel(&readiness->word, &word, word & ~flags))
@@ -101,14 +103,22 @@ static inline bool readiness_wait(struct readiness *readiness, uint32_t generati
 	return false;
 }
 
-/* Under the lock. */
-static inline void readiness_set_waited(struct readiness *readiness, bool waited)
+/* Under the lock: WAITED is no longer so. */
+static inline void readiness_end_wait(struct readiness *readiness)
 {
 	uint64_t word = load_relaxed(&readiness->word); /* a guess; the CAS verifies it */
-	uint64_t next;
-	do
-		next = waited ? word | READINESS_WAITED : word & ~READINESS_WAITED;
-	while (word != next && !cas_acq_rel(&readiness->word, &word, next)); /* as above */
+	/* As above. Pairs with: readiness_event. */
+	while (!cas_acq_rel(&readiness->word, &word, word & ~READINESS_WAITED))
+		;
+}
+
+/* Under the lock: the kernel tells of it from now on. */
+static inline void readiness_watch(struct readiness *readiness)
+{
+	uint64_t word = load_relaxed(&readiness->word); /* a guess; the CAS verifies it */
+	/* Release: who sees it and waits is told. Pairs with: readiness_note. */
+	while (!cas_acq_rel(&readiness->word, &word, word | READINESS_WATCHED))
+		;
 }
 
 /* Under the lock: the next owner's. Nothing is known, so trying is worth it. */

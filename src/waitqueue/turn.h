@@ -89,7 +89,7 @@ static inline void turn_see_to(struct turns *turns, struct turn_won *won)
 	if (load_acquire(&turns->readiness.word) & READINESS_WORTH)
 		turn_give(turns, won);
 	if (!turns->is_taken && !turns->waiters.first)
-		readiness_set_waited(&turns->readiness, false);
+		readiness_end_wait(&turns->readiness);
 }
 
 enum turn_answer {
@@ -137,7 +137,7 @@ static inline void turn_withdraw(struct turns *turns, struct waiter *waiter)
 		return; /* a waker has taken it out, or a close */
 	waiters_unlink(waiter);
 	if (!turns->is_taken && !turns->waiters.first)
-		readiness_set_waited(&turns->readiness, false);
+		readiness_end_wait(&turns->readiness);
 }
 
 /* The descriptor's next generation begins; whoever waited is woken. */

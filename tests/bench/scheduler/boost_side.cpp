@@ -15,7 +15,7 @@
 #include <string>
 #include <thread>
 
-#include "side.h"
+#include "tests/bench/side.h"
 
 namespace {
 

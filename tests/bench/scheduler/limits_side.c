@@ -13,7 +13,7 @@
 #include <stdbool.h>
 
 #include "context/context.h"
-#include "side.h"
+#include "tests/bench/side.h"
 #include "tests/bench/rounds.h"
 #include "tests/bench/trace/cpu_time.h"
 #include "wake.h"

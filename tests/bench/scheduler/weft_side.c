@@ -2,7 +2,7 @@
  * measures whatever scheduler is behind it. */
 #include "weft.h"
 
-#include "side.h"
+#include "tests/bench/side.h"
 #include "tests/bench/rounds.h"
 #include "tests/bench/weft_loads.h"
 #include "wake.h"
