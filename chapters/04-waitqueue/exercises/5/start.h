@@ -55,7 +55,7 @@ struct calls {
 #define STEPS     20000
 #define STEP_MAX  40   /* of the clock, in one step */
 #define SLEEP_MAX 4000 /* the longest sleep */
-#define LOOKS_MAX 40   /* for one call, on average; a look at all would take hundreds */
+#define LOOKS_MAX 20 /* for one call, on average; a look at all would take a hundred */
 
 static struct timer sleepers[SLEEPERS];
 static struct timers timers_here;
