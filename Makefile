@@ -193,7 +193,8 @@ explore:
 # The tools of the peers: Go and Rust are large, and one benchmark's only.
 bench: all
 	@sh chapters/tools/need.sh --optional boost lttng strace matplotlib \
-		$(if $(filter scheduler,$(or $(BENCH),scheduler)),go tokio)
+		$(if $(filter scheduler,$(or $(BENCH),scheduler)),go tokio) \
+		$(if $(filter waitqueue,$(or $(BENCH),waitqueue)),statethreads)
 	@sh tests/bench/bench.sh
 
 # ---- the house rules and the book ----

@@ -28,6 +28,7 @@ valgrind|valgrind|-|valgrind|valgrind|valgrind|valgrind|the tests under valgrind
 clang|clang libclang-rt-MAJOR-dev|llvm|clang compiler-rt|clang compiler-rt|clang compiler-rt|-|the second compiler and its sanitizers
 boost|libboost-context1.81-dev libboost-fiber1.81-dev g++|boost|boost-devel|boost|boost-dev|boost-libs|the comparisons with Boost.Context and Boost.Fiber
 go|golang-go|go|golang|go|go|go|the comparison with Go
+statethreads|libst-dev|-|-|-|-|-|the comparison with State Threads
 tokio|librust-tokio-dev rustc cargo|-|-|-|-|-|the comparison with Tokio
 pandoc|pandoc|pandoc|pandoc|pandoc|pandoc|-|the book as HTML
 clang-format|clang-format|clang-format|clang-tools-extra|clang|-|-|the check of the formatting
@@ -113,6 +114,7 @@ have() {
 		has_header boost/context/detail/fcontext.hpp &&
 			has_header boost/fiber/all.hpp && has g++
 		;;
+	statethreads) has_header st.h ;;
 	tokio) has cargo && has rustc && has_crate tokio ;;
 	qemu-aarch64) has_aarch64 ;;
 	musl) has musl-gcc ;;

@@ -195,22 +195,28 @@ static struct fiber *look(struct worker *worker)
 	return fiber ? fiber : steal(worker);
 }
 
+/* As look; now and then into the poller first, if nothing else is there. */
+static struct fiber *look_farther(struct worker *worker, uint32_t looks)
+{
+	struct fiber *fiber = look(worker);
+	if (fiber || looks % SEARCH_POLLS != 0)
+		return fiber;
+	scheduler_poll(worker);
+	return look(worker);
+}
+
+/* One that is alone need not wait for what others may show: it sleeps where the kernel tells. */
 struct fiber *idle_search(struct worker *worker)
 {
+	uint32_t looks = 0, most = worker->alone ? 1 : SEARCH_LOOKS;
+	struct fiber *fiber;
 	deliver_own(worker);
-	uint32_t looks;
-	for (looks = 0; looks < SEARCH_LOOKS; looks++) {
-		struct fiber *fiber = look(worker);
-		if (fiber)
-			return fiber;
+	while (!(fiber = look_farther(worker, looks)) && ++looks < most)
 		for (int i = 0; i < SEARCH_PAUSE; i++)
 			system_relax();
-		if (looks % SEARCH_POLLS == 0)
-			scheduler_poll(worker);
-	}
-	if (scheduler_traces(worker))
+	if (!fiber && scheduler_traces(worker))
 		record_miss(worker, looks);
-	return NULL;
+	return fiber;
 }
 
 /* ---- looking without taking ---- */

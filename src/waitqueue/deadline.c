@@ -152,7 +152,7 @@ uint64_t deadline_next(struct weft *io, struct waiting *waiting)
 {
 	uint64_t earliest = TIMER_NEVER;
 	for (uint32_t i = 0; i < io->workers; i++) {
-		/* Relaxed: see timer_show_root. */
+		/* Relaxed: see timer_show_earliest. */
 		uint64_t at = load_relaxed(&waiting->heaps[i].earliest_ns);
 		earliest = at < earliest ? at : earliest;
 	}
@@ -182,21 +182,20 @@ uint64_t timer_look(struct timer *timer, uint64_t now_ns, void *context)
 	return 0;
 }
 
-/* Of one heap, a few at a time, so that nobody waits for its lock for long. */
+/* Of one heap, a few: those that are left come with the next look, when these have run, while
+ * their headers are near. */
 static void expire_heap(struct worker *worker, struct timer_heap *heap, uint64_t now_ns)
 {
-	bool more = true;
-	/* Relaxed: see timer_show_root. */
-	while (more && load_relaxed(&heap->earliest_ns) <= now_ns) {
-		struct wait_won won;
-		wait_won_init(&won);
-		more = timer_take_due(heap, now_ns, DEADLINES_AT_ONCE, &won);
-		if (scheduler_traces(worker))
-			for (struct fiber *fiber = won.first; fiber;
-			     fiber = fiber->next)
-				record_fire(worker, fiber);
-		wait_won_make_ready(&won, worker);
-	}
+	struct wait_won won;
+	/* Relaxed: see timer_show_earliest. */
+	if (load_relaxed(&heap->earliest_ns) > now_ns)
+		return;
+	wait_won_init(&won);
+	timer_take_due(heap, now_ns, DEADLINES_AT_ONCE, &won);
+	if (scheduler_traces(worker))
+		for (struct fiber *fiber = won.first; fiber; fiber = fiber->next)
+			record_fire(worker, fiber);
+	wait_won_make_ready(&won, worker);
 }
 
 void deadline_expire(struct worker *worker, struct waiting *waiting, uint64_t now_ns)

@@ -13,8 +13,9 @@
 /* A deadline of a clock that can be set is looked at so often. */
 #define DEADLINE_LOOK_NS UINT64_C(1000000000)
 
-/* Deadlines that are looked at under a heap's lock, before it is free for a moment. */
-#define DEADLINES_AT_ONCE 32
+/* Deadlines that are looked at together, at most: a worker looks each BUDGET switches, so it keeps
+ * up with as many as it can run. */
+#define DEADLINES_AT_ONCE (BUDGET + 3)
 
 /* Sets the timer of a fiber that is about to park, for the nearest of its deadlines. Returns whether
  * it was set. */

@@ -8,21 +8,21 @@
  *   not set -- timer_set, by the fiber --> set -- timer_take_due, by any worker --> not set
  *                                              -- timer_drop, by the fiber -------> not set
  *
- * The heap is a pairing heap: each timer is due no earlier than its parent. It needs no memory of
- * its own, so that a timer can always be set; setting one is a comparison with the root, and
- * dropping one that became nobody's parent unlinks it:
+ * The heap is an array in which each place has four children, none of them due earlier:
  *
- *   root            the earliest
- *     | child
- *   first - next -> second - next -> ...   each with children of its own
+ *   place      0      its children 1 2 3 4, those of 1: 5 6 7 8, and so on
  *
- *   `previous` of a first child is its parent; of the others the one before.
+ * The deadlines lie in the array itself, four siblings to a cache line, so that comparing touches no
+ * fiber; a timer knows its place, so that it can be dropped from the middle. The array is address
+ * space for as many timers as there can be fibers, reserved once and backed with memory as far as
+ * it is used: a timer can always be set.
  *
  * This file touches the heap, which its lock guards, and the hook below.
  *
- * Rejected: a heap in an array, which has to grow, and may fail to; one heap for all workers; a
- * wheel, which rounds deadlines to its ticks; leaving dropped timers in the heap until they are
- * due: a server that sets a minute for each request has millions. */
+ * Rejected: a heap of linked timers (a pairing heap): 100,000 sleeps took half as long again, as each
+ * comparison fetched two headers, and the first to end melded all the others under the lock; one
+ * heap for all workers; a wheel, which rounds deadlines to its ticks; leaving dropped timers in the
+ * heap until they are due: a server that sets a minute for each request has millions. */
 #ifndef WEFT_WAITQUEUE_TIMERS_H
 #define WEFT_WAITQUEUE_TIMERS_H
 
@@ -33,10 +33,16 @@
 
 #define TIMER_NEVER UINT64_MAX
 
+struct timer_entry {
+	uint64_t due_ns;
+	struct timer *timer;
+};
+
 struct timer_heap {
-	_Alignas(64) struct tiny_lock lock;
-	struct timer *root; /* under the lock */
-	/* When the root is due, or TIMER_NEVER. Written under the lock, read by anyone. */
+	_Alignas(64) struct tiny_lock lock; /* for the next three */
+	uint32_t count;
+	struct timer_entry *entries; /* TIMERS_MAX of them; set once */
+	/* When the first is due, or TIMER_NEVER. Written under the lock, read by anyone. */
 	_Atomic uint64_t earliest_ns;
 };
 
@@ -49,77 +55,83 @@ uint64_t timer_look(struct timer *timer, uint64_t now_ns, void *context);
 
 /* ---- the heap; all under its lock ---- */
 
-/* Two heaps become one; neither is empty. */
-static inline struct timer *timer_meld(struct timer *one, struct timer *other)
+enum { TIMER_CHILDREN = 4 };
+
+static inline void timer_put(struct timer_heap *heap, uint32_t place,
+			     struct timer_entry entry)
 {
-	if (other->due_ns < one->due_ns) {
-		struct timer *later = one;
-		one = other;
-		other = later;
-	}
-	other->next = one->child;
-	if (other->next)
-		other->next->previous = other;
-	other->previous = one;
-	one->child = other;
-	return one;
+	heap->entries[place] = entry;
+	entry.timer->place = place + 1;
 }
 
-/* Siblings become one heap: two by two from the left, and then together from the right. */
-static inline struct timer *timer_meld_all(struct timer *first)
+/* Into the hole at `place`, or above it, past all that are due later. */
+static inline void timer_rise(struct timer_heap *heap, uint32_t place,
+			      struct timer_entry entry)
 {
-	struct timer *pairs = NULL, *all = NULL;
-	while (first) {
-		struct timer *one = first, *other = first->next;
-		first = other ? other->next : NULL;
-		if (other)
-			one = timer_meld(one, other);
-		one->next = pairs; /* the last pair is the first of this list */
-		pairs = one;
+	while (place > 0) {
+		uint32_t parent = (place - 1) / TIMER_CHILDREN;
+		if (heap->entries[parent].due_ns <= entry.due_ns)
+			break;
+		timer_put(heap, place, heap->entries[parent]);
+		place = parent;
 	}
-	while (pairs) {
-		struct timer *pair = pairs;
-		pairs = pair->next;
-		all = all ? timer_meld(pair, all) : pair;
-	}
-	return all;
+	timer_put(heap, place, entry);
 }
 
-static inline void timer_show_root(struct timer_heap *heap, struct timer *root)
+/* The child of `place` that is due first, or its own place if it has none. */
+static inline uint32_t timer_first_child(const struct timer_heap *heap, uint32_t place)
 {
-	heap->root = root;
-	if (root)
-		root->next = root->previous = NULL;
+	uint32_t child = place * TIMER_CHILDREN + 1, end = child + TIMER_CHILDREN;
+	uint32_t first = child < heap->count ? child : place;
+	if (end > heap->count)
+		end = heap->count;
+	while (++child < end)
+		if (heap->entries[child].due_ns < heap->entries[first].due_ns)
+			first = child;
+	return first;
+}
+
+/* Into the hole at `place`, or below it, past all that are due earlier. */
+static inline void timer_sink(struct timer_heap *heap, uint32_t place,
+			      struct timer_entry entry)
+{
+	uint32_t child;
+	while ((child = timer_first_child(heap, place)) != place &&
+	       heap->entries[child].due_ns < entry.due_ns) {
+		timer_put(heap, place, heap->entries[child]);
+		place = child;
+	}
+	timer_put(heap, place, entry);
+}
+
+static inline void timer_show_earliest(struct timer_heap *heap)
+{
 	/* Relaxed: a hint; who needs it exactly orders it (sleeper_hurry). */
-	store_relaxed(&heap->earliest_ns, root ? root->due_ns : TIMER_NEVER);
+	store_relaxed(&heap->earliest_ns,
+		      heap->count ? heap->entries[0].due_ns : TIMER_NEVER);
 }
 
-static inline void timer_insert(struct timer_heap *heap, struct timer *timer)
+static inline void timer_insert(struct timer_heap *heap, struct timer *timer,
+				uint64_t due_ns)
 {
-	timer->child = timer->next = timer->previous = NULL;
-	timer->is_set = true;
-	if (!heap->root)
-		timer_show_root(heap, timer);
-	else if (timer->due_ns < heap->root->due_ns)
-		timer_show_root(heap, timer_meld(heap->root, timer));
-	else
-		(void)timer_meld(heap->root, timer); /* becomes its child */
+	timer_rise(heap, heap->count++, (struct timer_entry){due_ns, timer});
+	timer_show_earliest(heap);
 }
 
+/* The last fills the hole. */
 static inline void timer_remove(struct timer_heap *heap, struct timer *timer)
 {
-	timer->is_set = false;
-	struct timer *below = timer_meld_all(timer->child);
-	if (timer == heap->root) {
-		timer_show_root(heap, below);
-		return;
+	uint32_t place = timer->place - 1;
+	struct timer_entry last = heap->entries[--heap->count];
+	timer->place = 0;
+	if (place < heap->count) {
+		uint32_t parent = (place - 1) / TIMER_CHILDREN;
+		if (place > 0 && last.due_ns < heap->entries[parent].due_ns)
+			timer_rise(heap, place, last);
+		else
+			timer_sink(heap, place, last);
 	}
-	*(timer->previous->child == timer ? &timer->previous->child
-					  : &timer->previous->next) = timer->next;
-	if (timer->next)
-		timer->next->previous = timer->previous;
-	if (below)
-		(void)timer_meld(heap->root, below); /* none is earlier than the root */
+	timer_show_earliest(heap);
 }
 
 /* ---- by a fiber ---- */
@@ -131,9 +143,8 @@ static inline bool timer_set(struct timer_heap *heap, struct timer *timer,
 	timer->heap = heap;
 	timer->key = key;
 	lock_take(&heap->lock);
-	timer->due_ns = due_ns;
-	timer_insert(heap, timer);
-	bool earliest = heap->root == timer;
+	timer_insert(heap, timer, due_ns);
+	bool earliest = timer->place == 1;
 	lock_give(&heap->lock);
 	return earliest;
 }
@@ -143,29 +154,26 @@ static inline void timer_drop(struct timer *timer)
 {
 	struct timer_heap *heap = timer->heap;
 	lock_take(&heap->lock);
-	if (timer->is_set)
+	if (timer->place)
 		timer_remove(heap, timer);
 	lock_give(&heap->lock);
 }
 
 /* ---- by any worker ---- */
 
-/* Looks at those that are due, at most `most`; whether there may be more. */
-static inline bool timer_take_due(struct timer_heap *heap, uint64_t now_ns, int most,
+/* Looks at those that are due, at most `most`. */
+static inline void timer_take_due(struct timer_heap *heap, uint64_t now_ns, int most,
 				  void *context)
 {
 	lock_take(&heap->lock);
-	for (; heap->root && heap->root->due_ns <= now_ns && most > 0; most--) {
-		struct timer *timer = heap->root;
+	for (; heap->count && heap->entries[0].due_ns <= now_ns && most > 0; most--) {
+		struct timer *timer = heap->entries[0].timer;
 		timer_remove(heap, timer);
 		uint64_t again_ns = timer_look(timer, now_ns, context);
-		if (again_ns == 0)
-			continue; /* it may be gone */
-		timer->due_ns = again_ns;
-		timer_insert(heap, timer);
+		if (again_ns != 0) /* else it may be gone */
+			timer_insert(heap, timer, again_ns);
 	}
 	lock_give(&heap->lock);
-	return most == 0;
 }
 
 #endif

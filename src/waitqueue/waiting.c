@@ -4,7 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/system.h"
 #include "waitqueue/deadline.h"
+
+/* A timer for each fiber that there can be, the workers' own among them. */
+#define TIMERS_MAX ((size_t)SLABS_MAX * SLAB_SLOTS + WORKERS_MAX)
+#define HEAP_SKEW  3 /* entries before place 0, so that siblings share a line */
+#define HEAP_SIZE  ((TIMERS_MAX + HEAP_SKEW) * sizeof(struct timer_entry))
 
 /* ---- the hooks, which are set a moment before it is made: see struct scheduler_hooks ---- */
 
@@ -40,9 +46,18 @@ static void tell_left(struct weft *io)
 				    calls == 1 ? "call is" : "calls are");
 }
 
+static void free_heaps(struct weft *io, struct waiting *waiting)
+{
+	for (uint32_t i = 0; i < io->workers; i++)
+		if (waiting->heaps[i].entries)
+			(void)system_unmap(waiting->heaps[i].entries - HEAP_SKEW,
+					   HEAP_SIZE); /* it was mapped */
+}
+
 static void destroy(struct weft *io, struct waiting *waiting)
 {
 	offload_close(io, &waiting->offload);
+	free_heaps(io, waiting);
 	descriptors_free(&waiting->descriptors);
 	free(waiting);
 }
@@ -66,6 +81,18 @@ static const struct scheduler_hooks hooks = {
 
 /* ---- making it ---- */
 
+static int make_heap(struct timer_heap *heap)
+{
+	void *memory;
+	int error = system_map_anonymous(HEAP_SIZE, &memory);
+	if (error)
+		return error;
+	heap->entries = (struct timer_entry *)memory + HEAP_SKEW;
+	/* Relaxed: nobody else sees it yet. */
+	store_relaxed(&heap->earliest_ns, TIMER_NEVER);
+	return 0;
+}
+
 static struct waiting *make(struct weft *io)
 {
 	size_t size = sizeof(struct waiting) + io->workers * sizeof(struct timer_heap);
@@ -74,11 +101,14 @@ static struct waiting *make(struct weft *io)
 		return NULL;
 	memset(waiting, 0, size);
 	waiting->signals.queue.home.what = WAIT_SIGNAL;
-	for (uint32_t i = 0; i < io->workers; i++)
-		store_relaxed(&waiting->heaps[i].earliest_ns,
-			      TIMER_NEVER); /* nobody else sees it yet */
-	if (offload_init(&waiting->offload) == 0)
+	int error = 0;
+	for (uint32_t i = 0; i < io->workers && !error; i++)
+		error = make_heap(&waiting->heaps[i]);
+	if (!error)
+		error = offload_init(&waiting->offload);
+	if (!error)
 		return waiting;
+	free_heaps(io, waiting);
 	free(waiting);
 	return NULL;
 }

@@ -51,7 +51,7 @@ peer() {
 	}
 }
 
-compile '' $folder/scheduler_bench.c
+compile '' $folder/scheduler_bench.c tests/bench/sides.c
 compile -weft $folder/weft_side.c tests/bench/weft_loads.c
 compile -limits $folder/limits_side.c
 peer boost g++
