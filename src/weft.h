@@ -64,7 +64,7 @@ struct weft_options {
 	size_t stack_size;    /* bytes of a slot: guard, stack, header; 65,536 */
 	uint32_t warm_stacks; /* unused stacks a worker keeps backed; 16,384 */
 	enum weft_guard guard;
-	uint32_t helpers;     /* threads for weft_offload, at most; 16 */
+	uint32_t helpers;       /* threads for weft_offload, at most; 16 */
 	int keep_signals;       /* nonzero: install no handler for stack overflow */
 	const char *trace_path; /* "" forbids tracing; NULL: as the environment variable
 				WEFT_TRACE=path[,ring][,N] says, with N records for each

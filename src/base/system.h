@@ -103,7 +103,7 @@ int system_set_nonblocking(int fd);
 
 /* What sort of thing `fd` is. */
 enum system_kind {
-	SYSTEM_FILE = 1,   /* it has no readiness: a regular file, a directory, a disk */
+	SYSTEM_FILE = 1, /* it has no readiness: a regular file, a directory, a disk */
 	SYSTEM_STREAM = 2, /* bytes without limits between them: a pipe, TCP */
 	SYSTEM_OTHER = 3,
 };

@@ -48,7 +48,8 @@ struct timer {
 	/* Written by the fiber while it is in no heap. */
 	struct timer_heap *heap; /* where it was set last */
 	uint64_t key;            /* of the ticket to claim */
-	uint32_t place; /* in the heap, counted from 1; 0: not set; under the heap's lock */
+	uint32_t
+		place; /* in the heap, counted from 1; 0: not set; under the heap's lock */
 	/* Written under the lock, before the claim; read by whoever sees the claim. */
 	struct weft_deadline *fired; /* the deadline that has passed */
 	int64_t fired_ns;            /* what its clock said */

@@ -166,14 +166,21 @@ SCHEDULER_RECORDS static void record_finish(struct worker *worker, struct fiber 
 	(void)worker, (void)self;
 }
 
+/* The scope may lie on the stack that is left. */
+static inline void refuse_open_scope(const struct fiber *self)
+{
+	if (fiber_deadlines(self))
+		weft_fatal(
+			"a fiber ends inside a deadline's scope; end the scope first "
+			"(weft_deadline_end)");
+}
+
 /* The first function of every fiber. */
 static void fiber_entry(void *argument)
 {
 	struct fiber *self = argument;
 	self->function(self->io, self->argument, self->result);
-	if (fiber_deadlines(self))
-		weft_fatal("a fiber ends inside a deadline's scope; end the scope "
-			   "(weft_deadline_end)");
+	refuse_open_scope(self);
 	release_end(self);
 	struct worker *worker =
 		scheduler_worker(self->io); /* perhaps not the first one */

@@ -45,7 +45,7 @@ static void orphan(void)
 	if (load_relaxed(&runtimes) == 0) /* see there */
 		return;
 	store_relaxed(&is_orphan, true); /* nobody else is here */
-	if (worker) /* EINVAL only */
+	if (worker)                      /* EINVAL only */
 		(void)pthread_sigmask(SIG_SETMASK, &worker->io->program_signals, NULL);
 	base_set_this_thread(NULL);
 }

@@ -206,7 +206,7 @@ static void tell_fibers(struct weft *io, uint64_t alive)
 {
 	uint64_t slots = slab_carved(&io->slabs);
 	scheduler_tell_left(io, "%" PRIu64 " %s alive:", alive,
-	     alive == 1 ? "fiber is" : "fibers are");
+			    alive == 1 ? "fiber is" : "fibers are");
 	for (uint64_t i = 0; i < slots; i++) {
 		const struct fiber *fiber = slab_at(&io->slabs, i);
 		uint32_t id = fiber_id(fiber);
@@ -217,7 +217,8 @@ static void tell_fibers(struct weft *io, uint64_t alive)
 			break;
 		}
 		const char *name = load_relaxed(&fiber->name); /* see struct fiber */
-		scheduler_tell_left(io, name ? " %" PRIu32 " (%.32s)" : " %" PRIu32, id, name);
+		scheduler_tell_left(io, name ? " %" PRIu32 " (%.32s)" : " %" PRIu32, id,
+				    name);
 	}
 	scheduler_tell_left(io, "; await them first");
 }
@@ -230,8 +231,9 @@ static void look_around(struct weft *io)
 	uint64_t alive = scheduler_alive(io);
 	*io->left = 0;
 	if (foreign > 0)
-		scheduler_tell_left(io, "%" PRIu32 " foreign %s attached; detach first%s", foreign,
-		     foreign == 1 ? "thread is" : "threads are", alive ? ". " : "");
+		scheduler_tell_left(
+			io, "%" PRIu32 " foreign %s attached; detach first%s", foreign,
+			foreign == 1 ? "thread is" : "threads are", alive ? ". " : "");
 	if (alive > 0)
 		tell_fibers(io, alive);
 	/* Acquire: as in search.c. Pairs with: scheduler_set_hooks. */

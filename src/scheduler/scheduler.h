@@ -174,8 +174,9 @@ struct weft {
 	uint32_t spare_count;
 	struct trace_segment *spare[FOREIGN_SPARE]; /* of those that have left */
 
-	sigset_t program_signals; /* blocked before weft_init; set once; see process.c */
-	bool had_pipe_signal;     /* as above */
+	sigset_t
+		program_signals; /* blocked before weft_init; set once; see process.c */
+	bool had_pipe_signal;    /* as above */
 
 	char left[512]; /* what weft_deinit found alive; written by the main fiber */
 };
@@ -424,8 +425,8 @@ void scheduler_make_ready_outside(struct weft *io, struct trace_segment *segment
 				  struct fiber *fiber);
 
 /* Appends to io->left what fits. */
-__attribute__((format(printf, 2, 3))) void
-scheduler_tell_left(struct weft *io, const char *format, ...);
+__attribute__((format(printf, 2, 3))) void scheduler_tell_left(struct weft *io,
+							       const char *format, ...);
 
 /* Looks into the poller and at the deadlines, without waiting. */
 void scheduler_poll(struct worker *worker);

@@ -70,7 +70,8 @@ static inline enum ticket_claim cancel_interrupt(struct life *life, uint32_t id,
 /* By the fiber: it has been told. */
 static inline void cancel_acknowledge(struct life *life)
 {
-	(void)fetch_add_relaxed(&life->word, LIFE_ACKNOWLEDGED); /* its own bit, not set */
+	(void)fetch_add_relaxed(&life->word,
+				LIFE_ACKNOWLEDGED); /* its own bit, not set */
 }
 
 /* By the fiber, of a request that it has acknowledged: it stays to be told. */

@@ -137,7 +137,8 @@ bool deadline_set(struct worker *worker, struct fiber *fiber, uint64_t key)
 	return true;
 }
 
-void deadline_drop(struct worker *worker, struct fiber *fiber, enum ticket_state outcome)
+void deadline_drop(struct worker *worker, struct fiber *fiber,
+		   enum ticket_state outcome)
 {
 	if (outcome == TICKET_TIMED_OUT) /* whoever fired it has taken it out */
 		return;

@@ -22,7 +22,8 @@
 bool deadline_set(struct worker *worker, struct fiber *fiber, uint64_t key);
 
 /* After the wait. outcome: how it ended. */
-void deadline_drop(struct worker *worker, struct fiber *fiber, enum ticket_state outcome);
+void deadline_drop(struct worker *worker, struct fiber *fiber,
+		   enum ticket_state outcome);
 
 /* Before a fiber that was timed out is made ready, by whoever does so, or by itself. */
 void deadline_record_fire(struct worker *worker, struct fiber *fiber);

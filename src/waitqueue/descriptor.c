@@ -34,8 +34,8 @@ static struct descriptor *make_chunk(_Atomic(struct descriptor *) *place)
 static struct descriptor *find(struct waiting *waiting, uint32_t fd)
 {
 	/* Acquire: it is filled in. Pairs with: make_chunk. */
-	struct descriptor *chunk = load_acquire(
-		&waiting->descriptors.chunk[fd / DESCRIPTORS_CHUNK]);
+	struct descriptor *chunk =
+		load_acquire(&waiting->descriptors.chunk[fd / DESCRIPTORS_CHUNK]);
 	return chunk ? &chunk[fd % DESCRIPTORS_CHUNK] : NULL;
 }
 
@@ -76,20 +76,22 @@ SCHEDULER_RECORDS static void record_watch(struct worker *worker,
 	TRACE(worker->segment, FD_WATCH, .arg = descriptor->watched,
 	      .fiber = fiber_id(worker->current),
 	      .fiber_sequence = fiber_count_record(worker->current),
-	      .peer = (uint32_t)fd, .value = wait_object(worker->io, &descriptor->home));
+	      .peer = (uint32_t)fd,
+	      .value = wait_object(worker->io, &descriptor->home));
 }
 
 SCHEDULER_RECORDS static void record_ready(struct worker *worker,
 					   struct descriptor *descriptor, int fd,
 					   int direction, bool hangup)
 {
-	uint8_t edge = (uint8_t)((hangup ? TRACE_edge_READ_HANGUP
-					 : TRACE_edge_READABLE) +
-				 direction);
+	uint8_t edge =
+		(uint8_t)((hangup ? TRACE_edge_READ_HANGUP : TRACE_edge_READABLE) +
+			  direction);
 	TRACE(worker->segment, FD_READY, .arg = edge,
 	      .fiber = fiber_id(worker->current),
 	      .fiber_sequence = fiber_count_record(worker->current),
-	      .peer = (uint32_t)fd, .value = wait_object(worker->io, &descriptor->home));
+	      .peer = (uint32_t)fd,
+	      .value = wait_object(worker->io, &descriptor->home));
 }
 
 SCHEDULER_RECORDS static void record_close(struct worker *worker,
@@ -97,7 +99,8 @@ SCHEDULER_RECORDS static void record_close(struct worker *worker,
 {
 	TRACE(worker->segment, FD_CLOSE, .fiber = fiber_id(worker->current),
 	      .fiber_sequence = fiber_count_record(worker->current),
-	      .peer = (uint32_t)fd, .value = wait_object(worker->io, &descriptor->home));
+	      .peer = (uint32_t)fd,
+	      .value = wait_object(worker->io, &descriptor->home));
 }
 #else
 static void record_watch(struct worker *worker, struct descriptor *descriptor, int fd)
@@ -125,7 +128,8 @@ struct turn_won {
 	bool closes;
 };
 
-void turn_popped(struct turn_won *won, struct turns *turns, struct waiters_popped popped)
+void turn_popped(struct turn_won *won, struct turns *turns,
+		 struct waiters_popped popped)
 {
 	(void)turns;
 	if (scheduler_traces(won->worker)) {
@@ -151,8 +155,8 @@ enum turn_answer descriptor_wait(struct worker *worker, struct descriptor *descr
 {
 	struct waiters_home *home = &descriptor->home;
 	lock_take(&home->lock);
-	enum turn_answer answer = turn_wait(&descriptor->turns[direction], generation,
-					    waiter, has_turn);
+	enum turn_answer answer =
+		turn_wait(&descriptor->turns[direction], generation, waiter, has_turn);
 	if (answer == TURN_WAITS && scheduler_traces(worker))
 		wait_record_push(worker, home, waiter->fiber, has_turn,
 				 (uint8_t)(WAIT_READABLE + direction), fd);

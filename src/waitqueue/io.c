@@ -151,7 +151,8 @@ static int wait_ready(struct weft *weft, int fd, int direction)
 {
 	struct io io;
 	int error, ready;
-	for (error = io_begin(&io, weft, fd, direction); !error; error = io_again(&io)) {
+	for (error = io_begin(&io, weft, fd, direction); !error;
+	     error = io_again(&io)) {
 		ready = system_is_ready(fd, direction == WRITING);
 		if (ready == 0)
 			continue;

@@ -100,7 +100,8 @@ static struct helper *free_place(struct offload_pool *pool)
 	struct helper *helper = pool->helpers;
 	while (helper->state == HELPER_LIVE)
 		helper++;
-	if (helper->state == HELPER_ENDED) /* it has let go of the mutex, or is about to */
+	if (helper->state ==
+	    HELPER_ENDED) /* it has let go of the mutex, or is about to */
 		pthread_join(helper->thread, NULL);
 	helper->state = HELPER_NONE;
 	return helper;

@@ -34,8 +34,8 @@ struct readiness {
 #define READINESS_WAITED UINT64_C(4)
 /* The kernel tells of this direction: only then may the fact be taken back. */
 #define READINESS_WATCHED UINT64_C(8)
-#define READINESS_EVENT  UINT64_C(16) /* the count's unit; it may wrap */
-#define READINESS_COUNT  UINT64_C(0xFFFFFFF0)
+#define READINESS_EVENT   UINT64_C(16) /* the count's unit; it may wrap */
+#define READINESS_COUNT   UINT64_C(0xFFFFFFF0)
 
 /* Worth trying, as far as anybody knows. */
 #define READINESS_WORTH (READINESS_READY | READINESS_HANGUP)
@@ -65,7 +65,8 @@ static inline uint64_t readiness_with_event(uint64_t word, uint64_t flags)
 static inline uint64_t readiness_event(struct readiness *readiness, uint32_t generation,
 				       uint64_t flags)
 {
-	uint64_t word = load_relaxed(&readiness->word); /* a guess; the CAS verifies it */
+	uint64_t word =
+		load_relaxed(&readiness->word); /* a guess; the CAS verifies it */
 	while (readiness_generation(word) == generation) {
 		uint64_t next = readiness_with_event(word, flags);
 		/* Release: as readiness_note says. Acquire: the waiter that is there is
@@ -81,7 +82,8 @@ static inline uint64_t readiness_event(struct readiness *readiness, uint32_t gen
 static inline void readiness_clear(struct readiness *readiness, uint64_t note,
 				   uint64_t flags)
 {
-	uint64_t word = load_relaxed(&readiness->word); /* a guess; the CAS verifies it */
+	uint64_t word =
+		load_relaxed(&readiness->word); /* a guess; the CAS verifies it */
 	/* Nothing else may have changed. */
 	while (((word ^ note) & ~(READINESS_WAITED | READINESS_WATCHED)) == 0)
 		/* Acquire and release: it stands in one order with the events. Pairs with:
@@ -94,7 +96,8 @@ static inline void readiness_clear(struct readiness *readiness, uint64_t note,
  * generation has begun. */
 static inline bool readiness_wait(struct readiness *readiness, uint32_t generation)
 {
-	uint64_t word = load_relaxed(&readiness->word); /* a guess; the CAS verifies it */
+	uint64_t word =
+		load_relaxed(&readiness->word); /* a guess; the CAS verifies it */
 	while (readiness_generation(word) == generation && !(word & READINESS_WORTH))
 		/* In one step with the look whether it is ready: an event comes before it,
 		 * and is seen, or after it, and sees it. Pairs with: readiness_event. */
@@ -106,7 +109,8 @@ static inline bool readiness_wait(struct readiness *readiness, uint32_t generati
 /* Under the lock: WAITED is no longer so. */
 static inline void readiness_end_wait(struct readiness *readiness)
 {
-	uint64_t word = load_relaxed(&readiness->word); /* a guess; the CAS verifies it */
+	uint64_t word =
+		load_relaxed(&readiness->word); /* a guess; the CAS verifies it */
 	/* As above. Pairs with: readiness_event. */
 	while (!cas_acq_rel(&readiness->word, &word, word & ~READINESS_WAITED))
 		;
@@ -115,7 +119,8 @@ static inline void readiness_end_wait(struct readiness *readiness)
 /* Under the lock: the kernel tells of it from now on. */
 static inline void readiness_watch(struct readiness *readiness)
 {
-	uint64_t word = load_relaxed(&readiness->word); /* a guess; the CAS verifies it */
+	uint64_t word =
+		load_relaxed(&readiness->word); /* a guess; the CAS verifies it */
 	/* Release: who sees it and waits is told. Pairs with: readiness_note. */
 	while (!cas_acq_rel(&readiness->word, &word, word | READINESS_WATCHED))
 		;
@@ -125,8 +130,7 @@ static inline void readiness_watch(struct readiness *readiness)
 static inline void readiness_begin(struct readiness *readiness, uint32_t generation)
 {
 	/* Release: late events see that they are late. Pairs with: readiness_event. */
-	store_release(&readiness->word,
-		      (uint64_t)generation << 32 | READINESS_READY);
+	store_release(&readiness->word, (uint64_t)generation << 32 | READINESS_READY);
 }
 
 #endif

@@ -12,10 +12,10 @@
 static struct {
 	/* Whose it is; NULL: the program's. Changed under the lock, read by the handler. */
 	_Atomic(struct weft *) owner[SIGNALS_MAX];
-	_Atomic bool has_come[SIGNALS_MAX];      /* and was not taken yet */
-	_Atomic uint32_t handling;               /* handlers that run just now */
-	struct tiny_lock lock;                   /* for the owners, and: */
-	struct sigaction before[SIGNALS_MAX];    /* what the program had */
+	_Atomic bool has_come[SIGNALS_MAX];   /* and was not taken yet */
+	_Atomic uint32_t handling;            /* handlers that run just now */
+	struct tiny_lock lock;                /* for the owners, and: */
+	struct sigaction before[SIGNALS_MAX]; /* what the program had */
 } process;
 
 /* ---- the handler ---- */
@@ -49,15 +49,16 @@ static void handle(int number)
 /* Under the lock. */
 static int own(struct weft *io, int number)
 {
-	struct sigaction action = {.sa_handler = handle, .sa_flags = SA_RESTART | SA_ONSTACK};
+	struct sigaction action = {.sa_handler = handle,
+				   .sa_flags = SA_RESTART | SA_ONSTACK};
 	struct weft *owner = load_relaxed(&process.owner[number]); /* under the lock */
 	if (owner)
 		return owner == io ? 0 : -EBUSY;
 	sigfillset(&action.sa_mask);
 	/* Release: as in note_signal. Pairs with: handle. */
 	store_release(&process.owner[number], io);
-	int error = (int)system_result(
-		sigaction(number, &action, &process.before[number]));
+	int error =
+		(int)system_result(sigaction(number, &action, &process.before[number]));
 	if (error < 0)
 		store_relaxed(&process.owner[number], NULL); /* it never came */
 	return error;

@@ -53,7 +53,8 @@ struct turn_won;
 /* ---- hook ---- */
 
 /* Called under the lock for each that was taken out of the waiters; keeps those that were won. */
-void turn_popped(struct turn_won *won, struct turns *turns, struct waiters_popped popped);
+void turn_popped(struct turn_won *won, struct turns *turns,
+		 struct waiters_popped popped);
 
 /* ---- without the lock ---- */
 

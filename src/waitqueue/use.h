@@ -31,10 +31,11 @@ struct use {
 #define USE_CLOSING UINT64_C(0x80000000)
 /* Set once, by weft_adopt: */
 #define USE_ADOPTED UINT64_C(0x40000000) /* its operations do not block */
-#define USE_STREAM  UINT64_C(0x20000000) /* a short count of a read means that no more is there */
-#define USE_ALWAYS  UINT64_C(0x10000000) /* always ready: a regular file */
-#define USE_KNOWN   (USE_ADOPTED | USE_STREAM | USE_ALWAYS)
-#define USE_COUNT   UINT64_C(0x0FFFFFFF)
+#define USE_STREAM                                                                     \
+	UINT64_C(0x20000000) /* a short count of a read means that no more is there */
+#define USE_ALWAYS UINT64_C(0x10000000) /* always ready: a regular file */
+#define USE_KNOWN  (USE_ADOPTED | USE_STREAM | USE_ALWAYS)
+#define USE_COUNT  UINT64_C(0x0FFFFFFF)
 
 static inline uint32_t use_generation(uint64_t word)
 {

@@ -34,7 +34,7 @@ struct waiter {
 	struct fiber *fiber;
 	struct ticket *ticket;
 	uint64_t key;
-	uint32_t id; /* of the fiber's life */
+	uint32_t id;        /* of the fiber's life */
 	struct waiters *in; /* NULL: in no list */
 	struct waiter *next, *previous;
 };

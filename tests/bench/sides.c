@@ -251,5 +251,6 @@ void sides_print_limits(const struct sides *sides)
 	int kind = sides->kinds - 1;
 	for (int i = 0; i < sides->limit_count; i++)
 		printf("%s\t%.2f\t-\t-\t-\t-\t%s\n", sides->limits[i].name,
-		       median(&sides->limits[i], kind), sides->limits[i].ask[kind]->note);
+		       median(&sides->limits[i], kind),
+		       sides->limits[i].ask[kind]->note);
 }

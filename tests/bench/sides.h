@@ -40,7 +40,8 @@ struct row {
 	int turns;   /* in a round; the last is counted */
 	double goal; /* nanoseconds; 0: none */
 	int limit;   /* which of the limits' rows it is compared with; -1: none */
-	double rounds[SIDES_MAX][SIDE_ROUNDS]; /* an operation; sorted by sides_measure */
+	double rounds[SIDES_MAX]
+		     [SIDE_ROUNDS]; /* an operation; sorted by sides_measure */
 };
 
 /* Filled in by its owner, but for the last. */

@@ -86,7 +86,8 @@ static _Atomic int gives_up;
 
 static void keep_busy(struct weft *io, const void *context, void *result)
 {
-	uint64_t patience = (uint64_t)weft_now(io, WEFT_CLOCK_AWAKE) + UINT64_C(20000000000);
+	uint64_t patience =
+		(uint64_t)weft_now(io, WEFT_CLOCK_AWAKE) + UINT64_C(20000000000);
 	(void)context;
 	while (atomic_load(&asked) < atomic_load(&wanted) && !atomic_load(&gives_up)) {
 		if ((uint64_t)weft_now(io, WEFT_CLOCK_AWAKE) > patience)

@@ -503,7 +503,8 @@ Test(fair, a_deadline_is_seen_however_busy_the_worker_is)
 /* Spins until there were so many, without letting anybody run here; false: it never came. */
 static bool spin_until(struct weft *io, _Atomic uint64_t *counter, uint64_t wanted)
 {
-	uint64_t patience = (uint64_t)weft_now(io, WEFT_CLOCK_AWAKE) + UINT64_C(30000000000);
+	uint64_t patience =
+		(uint64_t)weft_now(io, WEFT_CLOCK_AWAKE) + UINT64_C(30000000000);
 	while (atomic_load(counter) < wanted)
 		if ((uint64_t)weft_now(io, WEFT_CLOCK_AWAKE) > patience)
 			return false;
@@ -513,7 +514,8 @@ static bool spin_until(struct weft *io, _Atomic uint64_t *counter, uint64_t want
 /* Somebody blocks in the poller until then. */
 static bool spin_until_blocked(struct weft *io, uint64_t until_ns)
 {
-	uint64_t patience = (uint64_t)weft_now(io, WEFT_CLOCK_AWAKE) + UINT64_C(30000000000);
+	uint64_t patience =
+		(uint64_t)weft_now(io, WEFT_CLOCK_AWAKE) + UINT64_C(30000000000);
 	while (atomic_load(&io->poll.owner) == 0 ||
 	       atomic_load(&io->poll.until_ns) != until_ns)
 		if ((uint64_t)weft_now(io, WEFT_CLOCK_AWAKE) > patience)
@@ -571,7 +573,9 @@ Test(spin, an_earlier_deadline_wakes_the_one_that_blocks)
 	const uint64_t hour = UINT64_C(3600000000000);
 	watch_pipe(io);
 	for (uint64_t i = 1; i <= 200; i++) {
-		uint64_t later = i % 2 ? UINT64_MAX : (uint64_t)weft_now(io, WEFT_CLOCK_AWAKE) + hour;
+		uint64_t later =
+			i % 2 ? UINT64_MAX
+			      : (uint64_t)weft_now(io, WEFT_CLOCK_AWAKE) + hour;
 		arm(io, later);
 		if (i % 3) /* else whatever it does just now */
 			cr_assert(spin_until_blocked(io, later), "round %lu", i);

@@ -415,8 +415,10 @@ Test(shortage, fewer_threads_than_asked_for)
 	if (THREADS_ALLOWED < 3)
 		allow_threads(THREADS_ALLOWED);
 	io = begin(4);
-	uint64_t patience = (uint64_t)weft_now(io, WEFT_CLOCK_AWAKE) + UINT64_C(10000000000);
-	while (threads() < before + THREADS_ALLOWED && (uint64_t)weft_now(io, WEFT_CLOCK_AWAKE) < patience)
+	uint64_t patience =
+		(uint64_t)weft_now(io, WEFT_CLOCK_AWAKE) + UINT64_C(10000000000);
+	while (threads() < before + THREADS_ALLOWED &&
+	       (uint64_t)weft_now(io, WEFT_CLOCK_AWAKE) < patience)
 		work_together(io);
 	for (int i = 0; i < 1000; i++)
 		assert_usable(io);

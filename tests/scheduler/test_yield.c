@@ -107,7 +107,8 @@ static void end_after_parent_parks(struct weft *io, const void *context, void *r
 	(void)context;
 	atomic_store(&meeting->child_runs, 1);
 	uint64_t patience = (uint64_t)weft_now(io, WEFT_CLOCK_AWAKE) + 1000000;
-	while (!atomic_load(&meeting->parent_awaits) && (uint64_t)weft_now(io, WEFT_CLOCK_AWAKE) < patience)
+	while (!atomic_load(&meeting->parent_awaits) &&
+	       (uint64_t)weft_now(io, WEFT_CLOCK_AWAKE) < patience)
 		;
 	uint64_t until = (uint64_t)weft_now(io, WEFT_CLOCK_AWAKE) + 1000;
 	while ((uint64_t)weft_now(io, WEFT_CLOCK_AWAKE) < until)
@@ -119,8 +120,10 @@ static void end_after_parent_parks(struct weft *io, const void *context, void *r
 static void follow_children(struct weft *io, const void *context, void *result)
 {
 	(void)context, (void)result;
-	uint64_t patience = (uint64_t)weft_now(io, WEFT_CLOCK_AWAKE) + UINT64_C(60000000000);
-	while (atomic_load(&migrations) < ENOUGH && (uint64_t)weft_now(io, WEFT_CLOCK_AWAKE) < patience) {
+	uint64_t patience =
+		(uint64_t)weft_now(io, WEFT_CLOCK_AWAKE) + UINT64_C(60000000000);
+	while (atomic_load(&migrations) < ENOUGH &&
+	       (uint64_t)weft_now(io, WEFT_CLOCK_AWAKE) < patience) {
 		struct weft_future future;
 		struct meeting meeting = {0, 0};
 		uint64_t before = system_thread_id();

@@ -269,7 +269,8 @@ static void lead(struct weft *io, struct crowd *crowd, uint64_t wanted,
 	while (!atomic_load(&crowd->kept)) /* it begins on the other worker */
 		(void)sched_yield();
 	struct weft_future *last = futures, *next = futures + crowd->size;
-	while (atomic_load(&migrations) < wanted && (uint64_t)weft_now(io, WEFT_CLOCK_AWAKE) < until_ns) {
+	while (atomic_load(&migrations) < wanted &&
+	       (uint64_t)weft_now(io, WEFT_CLOCK_AWAKE) < until_ns) {
 		lead_one(io, crowd, next, random);
 		if (crowd->number > 1)
 			await_all(io, last, crowd->size);
@@ -292,7 +293,8 @@ static void crowds(uint64_t wanted, uint64_t seconds, uint64_t seed)
 		return;
 	demand(weft_init(&io, &(struct weft_options){.workers = 2}) == 0,
 	       "no second runtime");
-	lead(io, &crowd, wanted, (uint64_t)weft_now(io, WEFT_CLOCK_AWAKE) + seconds * 1000000000, &seed);
+	lead(io, &crowd, wanted,
+	     (uint64_t)weft_now(io, WEFT_CLOCK_AWAKE) + seconds * 1000000000, &seed);
 	demand(weft_deinit(io) == 0, "fibers of a crowd are left");
 }
 
@@ -302,9 +304,11 @@ static int trees(uint64_t wanted, uint64_t seconds, uint32_t workers, uint64_t s
 	int error = weft_init(&io, &(struct weft_options){.workers = workers});
 	if (error)
 		return error;
-	uint64_t until_ns = (uint64_t)weft_now(io, WEFT_CLOCK_AWAKE) + seconds * 1000000000;
+	uint64_t until_ns =
+		(uint64_t)weft_now(io, WEFT_CLOCK_AWAKE) + seconds * 1000000000;
 	wanted += atomic_load(&switches);
-	while (atomic_load(&switches) < wanted && (uint64_t)weft_now(io, WEFT_CLOCK_AWAKE) < until_ns)
+	while (atomic_load(&switches) < wanted &&
+	       (uint64_t)weft_now(io, WEFT_CLOCK_AWAKE) < until_ns)
 		plant(io, &seed);
 	demand(weft_deinit(io) == 0, "fibers are left");
 	return 0;

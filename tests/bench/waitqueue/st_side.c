@@ -92,8 +92,8 @@ static double measure_sleeps(int fibers, int unused)
 	double start_ns = side_now_ns();
 	for (int i = 0; i < fibers; i++) {
 		intptr_t us = (intptr_t)(load_sleep_ns() / 1000);
-		must((threads[i] = st_thread_create(doze, (void *)us, 1,
-						    STACK_SIZE)) != NULL,
+		must((threads[i] = st_thread_create(doze, (void *)us, 1, STACK_SIZE)) !=
+			     NULL,
 		     "thread");
 	}
 	for (int i = 0; i < fibers; i++)
