@@ -124,11 +124,14 @@ criterion: $(MODULES:%=$(BUILD)/tests/%)
 CRITERION_HELP := $(if $(findstring thread,$(SANITIZE)),tests/criterion_tsan.c) \
         $(if $(EMULATED),tests/platforms/execve_in_qemu.c)
 
-# Functions that a module's tests have a version of their own of.
+# Functions that a module's tests have a version of their own of, and sources beside test_*.c.
 WRAPS_scheduler := pthread_create
+WRAPS_waitqueue := read write poll close clock_gettime pthread_create pthread_cond_timedwait
+WRAPS_faults    := $(shell sed -n 's/^wrap //p' tests/faults/calls.txt)
+ALSO_faults     := tests/faults/inject.c tests/faults/scenarios.c
 
 define module
-$(BUILD)/tests/$(1): $(call objects,$(wildcard tests/$(1)/test_*.c tests/$(1)/*.S) $(CRITERION_HELP) \
+$(BUILD)/tests/$(1): $(call objects,$(wildcard tests/$(1)/test_*.c tests/$(1)/*.S) $(ALSO_$(1)) $(CRITERION_HELP) \
         $(if $(filter trace,$(1)),$(TOOL_SOURCES))) $(BUILD)/libweft.a
 	@mkdir -p $$(@D)
 	$(CC) $$(CFLAGS_ALL) $$^ $(WRAPS_$(1):%=-Wl,--wrap=%) -lcriterion $(LIBRARIES) -lm -o $$@

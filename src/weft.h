@@ -84,7 +84,8 @@ struct weft_options {
  * The workers beyond the first are born when there is something for them to do; if their threads
  * cannot be had, the runtime does without.
  * Errors: -EINVAL for an option out of range, -EBUSY if the calling thread runs a fiber of a
- * runtime already, -ENOMEM, -EMFILE or -ENFILE if the two descriptors of its own cannot be had.
+ * runtime already, -ENOMEM, -EMFILE or -ENFILE if the two descriptors of its own cannot be had,
+ * -ENOSPC if the system lets the user watch no more (epoll(7)).
  * Any thread may call it. Corresponds to `init` (Kqueue.zig:160). */
 int weft_init(struct weft **io, const struct weft_options *options);
 
@@ -111,8 +112,9 @@ struct weft_future {
 	uint32_t fiber_id;
 };
 
-/* Why the last fiber that could not be had could not: one line that says what to do, or "" if
- * there was none. Static or the runtime's; valid until weft_deinit. */
+/* Why the last fiber that could not be had could not, or the last helper thread, or wait for a
+ * descriptor: one line that says what to do, or "" if there was none. Static or the runtime's; valid
+ * until weft_deinit. */
 const char *weft_shortage(struct weft *io);
 
 /* Runs function(io, copy of context, result) in a new fiber, or, when no fiber can be had, on
@@ -236,7 +238,7 @@ struct weft_deadline {
 	uint8_t has_deadline, expired;
 };
 
-/* -EINVAL as weft_sleep; then nothing has begun. Ours: the original has no deadlines. */
+/* -EINVAL as weft_sleep, or -ENOMEM; then nothing has begun. Ours: the original has no deadlines. */
 int weft_deadline_begin(struct weft *io, struct weft_deadline *deadline,
 			struct weft_timeout timeout);
 
@@ -253,8 +255,9 @@ int weft_check_cancel(struct weft *io);
 /* ---- descriptors ---- */
 
 /* Weft's way with a descriptor that it did not make: its calls ask poll(2) before each system
- * call that might block, and write at most PIPE_BUF bytes at a time. weft_adopt makes it
- * non-blocking, for all who share it, and saves that.
+ * call that might block, and write at most PIPE_BUF bytes at a time; a terminal may take less
+ * when it is nearly full, and then a write blocks its worker. weft_adopt makes it non-blocking,
+ * for all who share it, and saves that.
  *
  * A descriptor that was given to any call here is to be closed by weft_close, and not by close(2):
  * its number may be another's a moment later. */
@@ -265,20 +268,21 @@ int weft_adopt(struct weft *io, int fd);
 
 /* Closes `fd`. Whoever waits for it goes on with -EBADF, on every worker. The number goes back to
  * the system with the last call that uses it, which may be after this returns. -EBADF if it is not
- * open, or is being closed. Not a cancelation point.
+ * open, or is being closed. Another error is what close(2) tells of earlier writes (-EIO); then it is
+ * closed all the same. Not a cancelation point.
  * Corresponds to `netClose` and `fileClose` (Kqueue.zig:1552, 1199). */
 int weft_close(struct weft *io, int fd);
 
 /* Returns 0 when an operation in this direction would not block: there is something, or the other
  * end is gone, or an error is to be told. Of a regular file: at once. Suspends. A cancelation
- * point. Errors: -EBADF, -ECANCELED, -WEFT_EDEADLINE, -ENOMEM, -ENOSPC (see epoll(7)), -EPERM if it is
- * nothing that can be waited for. Fibers that wait for one direction of one descriptor are served
+ * point. Errors: -EBADF, -ECANCELED, -WEFT_EDEADLINE, -ENOMEM, -ENOSPC if no more can be
+ * watched, which weft_shortage explains; -EPERM if it is nothing that can be waited for. Fibers that wait for one direction of one descriptor are served
  * in the order in which they came. */
 int weft_wait_readable(struct weft *io, int fd);
 int weft_wait_writable(struct weft *io, int fd);
 
 /* Reads up to `length` bytes into `buffer`, the caller's, when there are any. Returns how many; 0: the
- * end, or length is 0. Suspends. A cancelation point, before it has read anything. Errors: as
+ * end, or length is 0, for which it does not wait. Suspends. A cancelation point, before it has read anything. Errors: as
  * weft_wait_readable, and the system call's own. On anything that can be polled: pipes, sockets,
  * terminals; of a regular file it reads at once, and blocks its worker meanwhile. */
 ssize_t weft_read(struct weft *io, int fd, void *buffer, size_t length);
@@ -300,7 +304,8 @@ int weft_offload(struct weft *io, weft_offloaded *function, void *argument);
 
 /* Waits for one of `count` signals, and returns its number. From the first call on that names a
  * signal, and until weft_deinit, this signal does nothing else in the process: one that comes while
- * nobody waits is kept, once, for the next that does. Suspends. A cancelation point. Errors: -EINVAL
+ * nobody waits is kept, once, for the next that does. It is unblocked in the thread of the caller, the
+ * program's own thread among them, until weft_deinit. Suspends. A cancelation point. Errors: -EINVAL
  * for no signals, or one that cannot be caught; -EBUSY if another runtime of the process waits for
  * one of them; -ECANCELED, -WEFT_EDEADLINE, -ENOMEM. */
 int weft_signal_wait(struct weft *io, const int *signals, size_t count);

@@ -4,8 +4,10 @@
  * fiber is doing (check_state.c). Before a record changes that state, every invariant
  * that has a word on its event judges it; an invariant may judge once more at the end. An
  * invariant is one entry of a table (check_invariants.c), and a new one needs nothing
- * else. Where ready fibers wait, and which workers sleep, is in files of its own, with the
- * judges of it (check_queues.c, check_sleep.c). Then the answer is told (check_tell.c).
+ * else. Where ready fibers wait, what others wait for and why they go on, and which
+ * workers sleep, is in files of its own, with the judges of it (check_queues.c,
+ * check_waits.c, check_timers.c, check_causes.c, check_sleep.c). Then the answer is told
+ * (check_tell.c).
  *
  *   a step -- check_see --> sight -- check_judge --> failures -- check_tell --> answer
  *                             '----- check_apply --> states
@@ -110,6 +112,9 @@ static void prepare(struct checker *checker, const struct trace_file *file,
 		checker->peer_numbers[type] =
 			(uint8_t)schema_peer_sequence(&file->schema.events[type]);
 	fiber_table_init(&checker->fibers, sizeof(struct fiber_state));
+	fiber_table_init(&checker->objects, sizeof(struct object_state));
+	waiters_init(&checker->waiters);
+	fiber_table_init(&checker->accounts, sizeof(struct account));
 	check_assign(checker);
 }
 
@@ -123,7 +128,7 @@ int command_check_with(const struct trace_file *file,
 		answer = walk(checker);
 		if (!answer)
 			answer = check_tell(checker, out);
-		check_free_fibers(checker);
+		check_free(checker);
 	}
 	free(checker);
 	if (answer >= 0)

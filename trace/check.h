@@ -1,6 +1,6 @@
 /* check.h: what the parts of the checker share: check.c (the walk), check_state.c (what
- * each worker and fiber does), check_invariants.c, check_queues.c and check_sleep.c (the
- * judges), check_tell.c (the answer).
+ * each worker and fiber does), check_invariants.c, check_causes.c, check_queues.c,
+ * check_waits.c, check_timers.c and check_sleep.c (the judges), check_tell.c (the answer).
  * check.c has the overview. */
 #ifndef WEFT_TRACE_CHECK_H
 #define WEFT_TRACE_CHECK_H
@@ -15,9 +15,10 @@
 #include "trace/knot.h"
 #include "trace/merge.h"
 #include "trace/slice.h"
+#include "trace/waiters.h"
 
 #define WHAT_SIZE      200
-#define EVENTS_KNOWN   (TRACE_QUEUE_LENGTH + 1)
+#define EVENTS_KNOWN   (TRACE_CANCEL_ACK + 1)
 #define INVARIANTS_MAX 21
 #define NOBODY         UINT32_MAX
 
@@ -45,6 +46,21 @@ struct span {
 	struct moment begun;
 };
 
+/* A fiber's deadline. */
+struct timer_state {
+	uint64_t deadline;
+	struct moment since; /* the record that set or ended it last */
+	bool set;
+	uint8_t clock;
+};
+
+/* What a fiber has done, in the run that is going on or was its last, about waiting. */
+struct wait_state {
+	struct moment since; /* its first record of a wait in this run */
+	bool awaits; /* it has asked for the result of one that had not finished */
+	bool caused; /* something has come that makes it go on */
+};
+
 struct fiber_state {
 	uint32_t number;     /* of its last record among its own */
 	uint32_t worker;     /* where it runs, or NOBODY */
@@ -57,6 +73,9 @@ struct fiber_state {
 	bool stopped;  /* it ran at the WORKER_STOP of its worker */
 	bool before;   /* it began before the window; what it did there is not known */
 	bool ended;    /* its life was over, and forgotten, before these records */
+	uint32_t runs; /* how many times it began to run */
+	struct wait_state wait;
+	struct timer_state timer;
 	uint64_t became_at;   /* tick of `became` */
 	struct moment became; /* the record that made `phase` what it is */
 	struct moment queued; /* the record that put it into its queue */
@@ -91,6 +110,39 @@ struct worker_state {
 	struct moment directed; /* that READY */
 	struct batch batch;
 	struct sleeper sleeper;
+	uint32_t
+		made_call_for; /* of a helper: the fiber of its last OFFLOAD_END that it
+				   has not made ready, or 0 */
+	struct moment made_call;
+};
+
+/* ---- waiters ---- */
+
+/* A queue of waiters, or a descriptor with its two; who is in them, waiters.h knows. */
+struct object_state {
+	bool met, before; /* before: it has records from before the window */
+	bool over;        /* it was closed, and forgotten, before these records */
+	uint8_t watched;  /* the directions, as TRACE_watch_... */
+	uint32_t
+		turns[DIRECTIONS]; /* who was woken last and may be at it still, or 0 */
+	struct moment
+		unanswered[DIRECTIONS]; /* an event after which nobody was woken */
+	struct moment closed;
+};
+
+/* A fiber that was made ready while it waited, before its cause was seen. */
+struct debt {
+	struct debt *next;
+	uint32_t run;
+	struct moment came, parked, ready;
+};
+
+/* What the causes of one fiber's going on have to add up to. */
+struct account {
+	struct debt *debts;
+	uint32_t open;    /* how many those are */
+	uint32_t cancels; /* requests, each of which may be the cause of one */
+	bool over;        /* its fiber is recycled */
 };
 
 /* One step, with the states of those it is about, as they are before it. */
@@ -99,6 +151,7 @@ struct sight {
 	const struct trace_record *record;
 	struct worker_state *worker;
 	struct fiber_state *fiber, *peer; /* of fiber 0: nobody's, which says nothing */
+	struct object_state *object;      /* of a queue of waiters, or NULL */
 	struct moment now;
 	bool peer_counts; /* the record is one of its peer's, with this number: */
 	uint32_t peer_number;
@@ -112,7 +165,8 @@ struct failure {
 	uint64_t times;
 	char what[WHAT_SIZE];
 	struct slice slice;
-	uint32_t ended; /* the fiber whose end belongs to the slice, or 0 */
+	uint32_t ended;  /* the fiber whose end belongs to the slice, or 0 */
+	uint32_t closed; /* the descriptor whose close does, or 0 */
 };
 
 /* One invariant's part in judging a type of event. */
@@ -155,6 +209,10 @@ struct checker {
 	struct fiber_table
 		fibers; /* struct fiber_state, of those that have not ended */
 	struct id_set ended;
+	struct fiber_table objects; /* struct object_state */
+	struct waiters waiters;
+	struct id_set closed;        /* descriptors that are forgotten */
+	struct fiber_table accounts; /* struct account, by fiber */
 	struct fiber_state nobody;
 	uint8_t peer_numbers[256]; /* of each type: schema_peer_sequence */
 	/* The last is for a wake of a worker that there is not. */
@@ -198,7 +256,8 @@ bool check_is_worker_context(uint32_t fiber);
 /* Whether the writer puts such a record in by itself, wherever it stands. */
 bool check_is_writers(uint8_t type);
 
-/* Whether the segment is that of a thread from outside the runtime. */
+/* Whether the segment is a worker's, or that of a thread from outside the runtime. */
+bool check_is_workers(const struct checker *checker, uint32_t segment);
 bool check_is_foreign(const struct checker *checker, uint32_t segment);
 
 /* Whether invariant 18 has a word on the fiber with that index in checker->fibers, and
@@ -206,7 +265,8 @@ bool check_is_foreign(const struct checker *checker, uint32_t segment);
 bool check_must_end(const struct checker *checker, uint32_t index);
 bool check_has_ended(const struct fiber_state *state);
 
-void check_free_fibers(struct checker *checker);
+/* Everything that the states hold. */
+void check_free(struct checker *checker);
 
 /* ---- check_invariants.c ---- */
 
@@ -227,6 +287,53 @@ void check_assign(struct checker *checker);
 /* Every invariant judges the step, before it is applied; and the end of the trace. */
 void check_judge(struct checker *checker, const struct sight *sight);
 void check_judge_end(struct checker *checker);
+
+/* ---- check_causes.c ---- */
+
+judge_function five_ready;
+void five_end(struct checker *checker);
+
+/* The states after a READY, before it changes the phase; after a WAIT_PUSH or another
+ * record by which a fiber begins to wait; after a CANCEL_REQUEST. */
+void check_made_ready(struct checker *checker, const struct sight *sight);
+void check_begin_wait(const struct sight *sight);
+void check_cancel(struct checker *checker, const struct sight *sight);
+
+/* Something came that lets the fiber go on that waits, or waited, in that run. `state` is
+ * nobody's where the fiber is not known. */
+void check_cause(struct checker *checker, struct fiber_state *state, uint32_t fiber,
+		 uint32_t run);
+
+/* The fiber is recycled. */
+void check_close_account(struct checker *checker, uint32_t fiber);
+void check_free_accounts(struct checker *checker);
+
+/* ---- check_waits.c ---- */
+
+/* The state of the object that the record is about, which is met if it is new; NULL for a
+ * record of no queue, and without memory. */
+struct object_state *check_see_object(struct checker *checker,
+				      const struct trace_record *record);
+
+/* The states after a WAIT_PUSH, WAIT_RETURN or WAIT_POP; after an OFFLOAD_BEGIN or
+ * OFFLOAD_END; after an FD_WATCH, FD_READY or FD_CLOSE. */
+void check_wait(struct checker *checker, const struct sight *sight);
+void check_call(struct checker *checker, const struct sight *sight);
+void check_descriptor(struct checker *checker, const struct sight *sight);
+
+judge_function ten_push, ten_pop;
+judge_function twelve_watch, twelve_ready, twelve_closed;
+judge_function fourteen_event;
+void ten_end(struct checker *checker);
+void fourteen_events_end(struct checker *checker);
+void check_free_objects(struct checker *checker);
+
+/* ---- check_timers.c ---- */
+
+/* The states after a TIMER_SET, TIMER_FIRE or TIMER_DROP. */
+void check_timer(struct checker *checker, const struct sight *sight);
+
+judge_function eleven_set, eleven_fire, eleven_drop, eleven_finish;
 
 /* ---- check_queues.c ---- */
 
@@ -261,6 +368,9 @@ void check_sleeper(struct checker *checker, const struct sight *sight);
 /* There is a fiber for any worker, after there was none; and now there is none. */
 void check_work_comes(struct checker *checker, const struct sight *sight);
 void check_work_goes(struct checker *checker, const struct sight *sight);
+
+/* Whether the thread that recorded `moment` has gone on from there. */
+bool check_went_on(const struct checker *checker, const struct moment *moment);
 
 judge_function fourteen_sleep;
 judge_function twenty_one_sleep, twenty_one_wake, twenty_one_awake, twenty_one_acts;

@@ -257,84 +257,6 @@ static void four_end(struct checker *checker)
 	unjudge(checker);
 }
 
-/* ---- invariant 5: a cause for every READY ---- */
-
-/* A fiber cannot make another one ready from a thread that does not run it. */
-static void five_waker(struct checker *checker, const struct sight *sight)
-{
-	const struct worker_state *worker = sight->worker;
-	uint32_t waker = sight->record->peer;
-	judged(checker);
-	if (worker->runs != waker)
-		FAIL(checker, &sight->now, &worker->since, NULL,
-		     "%s is made ready by %s on %s, which runs %s",
-		     mention(sight->record->fiber).text, mention(waker).text,
-		     trace_file_writer(checker->file, sight->step->worker).text,
-		     mention(worker->runs).text);
-}
-
-/* What a foreign thread submits has no parent, and that thread itself makes it ready. */
-static void five_submitted(struct checker *checker, const struct sight *sight)
-{
-	const struct fiber_state *state = sight->fiber;
-	uint32_t segment = sight->step->worker;
-	uint32_t fiber = sight->record->fiber;
-	judged(checker);
-	if (!check_is_foreign(checker, segment))
-		FAIL(checker, &sight->now, &state->created, NULL,
-		     "%s is made ready by nobody on %s, which is no foreign thread",
-		     mention(fiber).text,
-		     trace_file_writer(checker->file, segment).text);
-	else if (state->created.worker != segment)
-		FAIL(checker, &sight->now, &state->created, NULL,
-		     "%s is made ready by another thread than the one that created it",
-		     mention(fiber).text);
-	else if (sight->record->arg != TRACE_place_INJECTED)
-		FAIL(checker, &sight->now, &state->created, NULL,
-		     "%s is made ready on %s, which has the injection queue alone",
-		     mention(fiber).text,
-		     trace_file_writer(checker->file, segment).text);
-}
-
-/* The parent has not left its worker since it created the child. */
-static void five_new(struct checker *checker, const struct sight *sight)
-{
-	const struct fiber_state *state = sight->fiber;
-	uint32_t waker = sight->record->peer;
-	if (waker != state->parent) {
-		judged(checker);
-		FAIL(checker, &sight->now, &state->created, NULL,
-		     "%s is new and is made ready by %s, but %s created it",
-		     mention(sight->record->fiber).text, mention(waker).text,
-		     mention(state->parent).text);
-	} else if (waker) {
-		five_waker(checker, sight);
-	} else {
-		five_submitted(checker, sight);
-	}
-}
-
-/* In a window, nobody knows what a worker ran before its first record, nor what woke a
- * fiber from before. */
-static void five_ready(struct checker *checker, const struct sight *sight)
-{
-	const struct fiber_state *state = sight->fiber;
-	uint32_t waker = sight->record->peer;
-	if (checker->window && !sight->worker->since.number &&
-	    !check_is_foreign(checker, sight->step->worker))
-		return;
-	if (state->phase == NEW) {
-		five_new(checker, sight);
-	} else if (waker) {
-		five_waker(checker, sight);
-	} else if (state->phase == PARKED) {
-		judged(checker);
-		FAIL(checker, &sight->now, &state->became, NULL,
-		     "%s is parked and is made ready by nobody",
-		     mention(sight->record->fiber).text);
-	}
-}
-
 /* ---- invariant 13: spans nest, and stacks suffice ---- */
 
 static const char *text_of(const struct checker *checker,
@@ -499,18 +421,18 @@ const struct invariant check_invariants[] = {
 	 .sentence =
 		 "a fiber runs on at most one worker at a time, and a worker runs at "
 		 "most one fiber",
-	 .on = {[TRACE_SWITCH] = one_not_elsewhere,
-		[TRACE_WORKER_START] = one_start,
-		[TRACE_FINISH] = one_acts,
-		[TRACE_MARK] = one_acts,
-		[TRACE_AWAIT] = one_acts,
-		[TRACE_INLINE] = one_acts,
-		[TRACE_SPAN_BEGIN] = one_acts,
-		[TRACE_SPAN_END] = one_acts,
-		[TRACE_STEAL_MISS] = one_acts,
-		[TRACE_WORKER_SLEEP] = one_acts,
-		[TRACE_WORKER_WAKE] = one_acts,
-		[TRACE_WORKER_AWAKE] = one_acts}},
+	 .on = {[TRACE_SWITCH] = one_not_elsewhere, [TRACE_WORKER_START] = one_start,
+		[TRACE_FINISH] = one_acts,          [TRACE_MARK] = one_acts,
+		[TRACE_AWAIT] = one_acts,           [TRACE_INLINE] = one_acts,
+		[TRACE_SPAN_BEGIN] = one_acts,      [TRACE_SPAN_END] = one_acts,
+		[TRACE_STEAL_MISS] = one_acts,      [TRACE_WORKER_SLEEP] = one_acts,
+		[TRACE_WORKER_WAKE] = one_acts,     [TRACE_WORKER_AWAKE] = one_acts,
+		[TRACE_WAIT_PUSH] = one_acts,       [TRACE_WAIT_RETURN] = one_acts,
+		[TRACE_WAIT_POP] = one_acts,        [TRACE_POLL_BEGIN] = one_acts,
+		[TRACE_POLL_END] = one_acts,        [TRACE_FD_WATCH] = one_acts,
+		[TRACE_FD_READY] = one_acts,        [TRACE_FD_CLOSE] = one_acts,
+		[TRACE_TIMER_SET] = one_acts,       [TRACE_TIMER_DROP] = one_acts,
+		[TRACE_CANCEL_REQUEST] = one_acts,  [TRACE_CANCEL_ACK] = one_acts}},
 	{.number = 2,
 	 .name = "switch leaves what ran",
 	 .sentence = "a switch leaves the fiber that its worker ran, from the one it "
@@ -534,8 +456,10 @@ const struct invariant check_invariants[] = {
 	 .sentence =
 		 "a fiber is made ready by one that runs on the worker that records "
 		 "it: a new one by its parent, or by the foreign thread that created "
-		 "it",
-	 .on = {[TRACE_READY] = five_ready}},
+		 "it; one that waits, when it was woken, its deadline has come, it is "
+		 "asked to end, or its call was made",
+	 .on = {[TRACE_READY] = five_ready},
+	 .end = five_end},
 	{.number = 6,
 	 .name = "queues",
 	 .sentence =
@@ -543,6 +467,36 @@ const struct invariant check_invariants[] = {
 		 "it there from another, each fiber once and each batch whole",
 	 .on = {[TRACE_STEAL] = six_steal, [TRACE_SWITCH] = six_switch},
 	 .end = six_end},
+	{.number = 10,
+	 .name = "in order",
+	 .sentence =
+		 "of those who wait in a queue the first is woken first, and each is "
+		 "taken out once for each time it came",
+	 .on = {[TRACE_WAIT_PUSH] = ten_push,
+		[TRACE_WAIT_RETURN] = ten_push,
+		[TRACE_WAIT_POP] = ten_pop,
+		[TRACE_OFFLOAD_BEGIN] = ten_pop},
+	 .end = ten_end},
+	{.number = 11,
+	 .name = "no timer early",
+	 .sentence =
+		 "a fiber has one timer at a time, which fires when its clock has come "
+		 "to the deadline, or is dropped, before the fiber ends",
+	 .on = {[TRACE_TIMER_SET] = eleven_set,
+		[TRACE_TIMER_FIRE] = eleven_fire,
+		[TRACE_TIMER_DROP] = eleven_drop,
+		[TRACE_FINISH] = eleven_finish}},
+	{.number = 12,
+	 .name = "only what is watched",
+	 .sentence =
+		 "the kernel tells only of directions of a descriptor that are "
+		 "watched, and once that is closed, waiters leave it and nothing else "
+		 "happens to it",
+	 .on = {[TRACE_FD_WATCH] = twelve_watch,
+		[TRACE_FD_READY] = twelve_ready,
+		[TRACE_FD_CLOSE] = twelve_closed,
+		[TRACE_WAIT_PUSH] = twelve_closed,
+		[TRACE_WAIT_RETURN] = twelve_closed}},
 	{.number = 13,
 	 .name = "spans and stacks",
 	 .sentence =
@@ -555,8 +509,10 @@ const struct invariant check_invariants[] = {
 	 .name = "no lost wake-up",
 	 .sentence =
 		 "while a fiber is ready, some worker that may run it is up, or has a "
-		 "wake on its way",
-	 .on = {[TRACE_WORKER_SLEEP] = fourteen_sleep},
+		 "wake on its way; and what the kernel tells of a descriptor wakes one "
+		 "that waits for it",
+	 .on = {[TRACE_WORKER_SLEEP] = fourteen_sleep,
+		[TRACE_FD_READY] = fourteen_event},
 	 .end = fourteen_end},
 	{.number = 18,
 	 .name = "everything ends",
@@ -575,6 +531,17 @@ const struct invariant check_invariants[] = {
 		[TRACE_SWITCH] = twenty_one_acts,
 		[TRACE_STEAL] = twenty_one_acts,
 		[TRACE_STEAL_MISS] = twenty_one_acts,
+		[TRACE_WAIT_PUSH] = twenty_one_acts,
+		[TRACE_WAIT_RETURN] = twenty_one_acts,
+		[TRACE_WAIT_POP] = twenty_one_acts,
+		[TRACE_FD_WATCH] = twenty_one_acts,
+		[TRACE_FD_READY] = twenty_one_acts,
+		[TRACE_FD_CLOSE] = twenty_one_acts,
+		[TRACE_TIMER_SET] = twenty_one_acts,
+		[TRACE_TIMER_FIRE] = twenty_one_acts,
+		[TRACE_TIMER_DROP] = twenty_one_acts,
+		[TRACE_CANCEL_REQUEST] = twenty_one_acts,
+		[TRACE_CANCEL_ACK] = twenty_one_acts,
 		[TRACE_WORKER_STOP] = twenty_one_acts}},
 };
 

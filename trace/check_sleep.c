@@ -10,13 +10,14 @@
  *
  * Invariant 21 is about one sleeper: its records come in turn, nothing is awake without
  * a reason, and who runs a fiber needs no wake. Invariant 14 is about the fibers: at the end of the trace, none is ready while
- * each worker that may run it sleeps and no wake is on its way. They are two, since a reader
+ * each worker that may run it sleeps and no wake is on its way. (Its other half, about those
+ * who wait for a descriptor, is in check_waits.c.) They are two, since a reader
  * who looks for a lost wake-up should not have it hidden behind a sleeper that counts wrong,
  * and since each has its own remedy.
  *
  * A trace can end, cut by a crash, between the record that makes a fiber ready and the wake
  * for it. So 14 blames only a publisher that has recorded something after that, and no foreign
- * thread: its wake is recorded by the worker that it woke, when that is up. Of a program that
+ * or helper thread: its wake is recorded by the worker that it woke, when that is up. Of a program that
  * still runs, the file is several moments at once: ask a second time.
  *
  * Lint 16: a worker asleep while fibers are there that it may take. How long, is the clock's
@@ -236,8 +237,7 @@ static bool all_sleep(const struct checker *checker, uint32_t count)
 	return any;
 }
 
-/* Whether the thread that recorded `moment` has gone on from there. */
-static bool went_on(const struct checker *checker, const struct moment *moment)
+bool check_went_on(const struct checker *checker, const struct moment *moment)
 {
 	const struct trace_file *file = checker->file;
 	const struct trace_record *records = trace_file_records(file, moment->worker);
@@ -261,8 +261,8 @@ static bool is_lost(const struct checker *checker, const struct fiber_state *sta
 {
 	uint32_t count = takers(checker, (enum queue)state->queue);
 	return state->phase == READY && count > 0 && all_sleep(checker, count) &&
-	       !check_is_foreign(checker, state->queued.worker) &&
-	       went_on(checker, &state->queued);
+	       check_is_workers(checker, state->queued.worker) &&
+	       check_went_on(checker, &state->queued);
 }
 
 /* That the publisher sleeps too shows that it went on, and woke nobody. */
@@ -314,7 +314,7 @@ static void lose(struct checker *checker, uint32_t fiber,
 }
 
 /* The fiber that has waited longest is shown. */
-void fourteen_end(struct checker *checker)
+static void lost_fibers(struct checker *checker)
 {
 	const struct fiber_state *first = NULL;
 	uint32_t fiber = 0;
@@ -335,4 +335,12 @@ void fourteen_end(struct checker *checker)
 		return;
 	lose(checker, fiber, first);
 	checker->failures[checker->judging].times = times;
+}
+
+/* A ready fiber that nobody runs explains more than an event that woke none. */
+void fourteen_end(struct checker *checker)
+{
+	lost_fibers(checker);
+	if (checker->failures[checker->judging].times == 0)
+		fourteen_events_end(checker);
 }

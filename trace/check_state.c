@@ -18,6 +18,11 @@ bool check_is_writers(uint8_t type)
 	return type == TRACE_ANCHOR || type == TRACE_STATUS || type == TRACE_LOST;
 }
 
+bool check_is_workers(const struct checker *checker, uint32_t segment)
+{
+	return trace_file_segment(checker->file, segment)->role == TRACE_WORKER;
+}
+
 bool check_is_foreign(const struct checker *checker, uint32_t segment)
 {
 	return trace_file_segment(checker->file, segment)->role == TRACE_FOREIGN;
@@ -87,6 +92,7 @@ bool check_see(struct checker *checker, const struct trace_step *step,
 	sight->worker = &checker->workers[step->worker];
 	sight->fiber = state_at(checker, fiber);
 	sight->peer = state_at(checker, peer);
+	sight->object = check_see_object(checker, record);
 	return !checker->out_of_memory;
 }
 
@@ -132,6 +138,8 @@ static void run(struct checker *checker, const struct sight *sight, uint32_t fib
 	sight->fiber->worker = sight->step->worker;
 	sight->fiber->began = sight->now;
 	sight->fiber->stopped = false;
+	sight->fiber->runs++;
+	sight->fiber->wait = (struct wait_state){.awaits = false};
 	become(checker, sight, sight->fiber, RUNNING);
 }
 
@@ -175,6 +183,7 @@ static void make_ready(struct checker *checker, const struct sight *sight)
 	uint8_t place = sight->record->arg;
 	checker->has_ready = true;
 	checker->has_shared = checker->has_shared || place == TRACE_place_SHARED;
+	check_made_ready(checker, sight);
 	become(checker, sight, sight->fiber, READY);
 	check_enqueue(checker, sight, sight->fiber, queue_of(checker, sight),
 		      sight->step->worker);
@@ -256,6 +265,7 @@ static void recycle(struct checker *checker, const struct sight *sight)
 		return;
 	}
 	checker->ended_created += state->created.number != 0;
+	check_close_account(checker, sight->record->fiber);
 	end_spans(state);
 	if (state->queue)
 		check_dequeue(checker, sight, state);
@@ -270,6 +280,38 @@ static void count_record(const struct sight *sight, struct fiber_state *state,
 	state->number = number;
 	state->last = sight->now;
 	state->met = true;
+}
+
+/* What is about waiting. */
+static void apply_wait(struct checker *checker, const struct sight *sight)
+{
+	switch (sight->record->type) {
+	case TRACE_AWAIT:
+		sight->fiber->wait.awaits = sight->record->arg == TRACE_found_WAITS;
+		break;
+	case TRACE_WAIT_PUSH:
+	case TRACE_WAIT_RETURN:
+	case TRACE_WAIT_POP:
+		check_wait(checker, sight);
+		break;
+	case TRACE_FD_WATCH:
+	case TRACE_FD_READY:
+	case TRACE_FD_CLOSE:
+		check_descriptor(checker, sight);
+		break;
+	case TRACE_TIMER_SET:
+	case TRACE_TIMER_FIRE:
+	case TRACE_TIMER_DROP:
+		check_timer(checker, sight);
+		break;
+	case TRACE_OFFLOAD_BEGIN:
+	case TRACE_OFFLOAD_END:
+		check_call(checker, sight);
+		break;
+	case TRACE_CANCEL_REQUEST:
+		check_cancel(checker, sight);
+		break;
+	}
 }
 
 void check_apply(struct checker *checker, const struct sight *sight)
@@ -315,6 +357,8 @@ void check_apply(struct checker *checker, const struct sight *sight)
 	case TRACE_WORKER_AWAKE:
 		check_sleeper(checker, sight);
 		break;
+	default:
+		apply_wait(checker, sight);
 	}
 }
 
@@ -335,8 +379,10 @@ bool check_has_ended(const struct fiber_state *state)
 	return state->finished.number || state->left.number || state->stopped;
 }
 
-void check_free_fibers(struct checker *checker)
+void check_free(struct checker *checker)
 {
+	check_free_objects(checker);
+	check_free_accounts(checker);
 	for (uint32_t i = 0; i < checker->fibers.count; i++)
 		if (fiber_table_holds(&checker->fibers, i))
 			end_spans(fiber_table_at(&checker->fibers, i));

@@ -121,9 +121,14 @@ static int find_names(struct teller *teller)
 
 /* ---- slices ---- */
 
-/* Whether the step ends the life of that fiber: it leaves for good, or is recycled. */
-static bool ends(const struct trace_record *record, uint32_t fiber)
+/* Whether the step ends what the failure is about: a fiber leaves for good, or is
+ * recycled; a descriptor is closed. */
+static bool ends(const struct trace_record *record, const struct failure *failure)
 {
+	uint32_t fiber = failure->ended;
+	if (failure->closed)
+		return record->type == TRACE_FD_CLOSE &&
+		       record->value >> 32 == failure->closed;
 	return (record->type == TRACE_RECYCLE && record->fiber == fiber) ||
 	       (record->type == TRACE_SWITCH && record->peer == fiber &&
 		record->arg == TRACE_leave_FINISH);
@@ -137,8 +142,8 @@ static uint64_t failing_number(const struct failure *failure)
 		       : 0;
 }
 
-/* The two records that end the life of a fiber whose state was forgotten, looked up in one
- * more pass. */
+/* The records that end the life of a fiber or descriptor whose state was forgotten, at most
+ * two, looked up in one more pass. */
 static int find_end(const struct checker *checker, struct failure *failure)
 {
 	struct trace_merge *merge;
@@ -149,7 +154,7 @@ static int find_end(const struct checker *checker, struct failure *failure)
 	if (error)
 		return error;
 	while (trace_merge_next(merge, &step) && step.number + 1 < fails) {
-		if (!ends(step.record, failure->ended))
+		if (!ends(step.record, failure))
 			continue;
 		found[0] = found[1];
 		found[1] = moment_of(&step);
@@ -171,7 +176,7 @@ static int complete_slices(struct checker *checker)
 		if (failure->times == 0)
 			continue;
 		slices[count++] = &failure->slice;
-		if (failure->ended)
+		if (failure->ended || failure->closed)
 			error = find_end(checker, failure);
 	}
 	return error ? error : slice_connect(checker->file, slices, count);

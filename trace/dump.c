@@ -163,13 +163,25 @@ static const char *text_at(const struct dump *dump, uint64_t offset)
 	return (const char *)dump->file->map + offset;
 }
 
+static bool is_this_builds(const char *schema, size_t size)
+{
+	if (size != trace_schema_size())
+		return false;
+	for (const char *const *line = trace_schema; *line; line++) {
+		size_t length = strlen(*line);
+		if (memcmp(schema, *line, length) != 0)
+			return false;
+		schema += length;
+	}
+	return true;
+}
+
 /* The schema, a line each, unless it is this build's. */
 static void put_schema(const struct dump *dump)
 {
 	const struct trace_region *region = &dump->file->header->schema;
 	const char *line = text_at(dump, region->offset), *end = line + region->length;
-	if (region->length == strlen(trace_schema) &&
-	    memcmp(line, trace_schema, region->length) == 0)
+	if (is_this_builds(line, region->length))
 		return;
 	while (line < end) { /* the reader has seen that each line has an end */
 		const char *newline = memchr(line, '\n', (size_t)(end - line));

@@ -10,6 +10,7 @@
 #include "trace/commands.h"
 #include "trace/merge.h"
 #include "trace/names.h"
+#include "trace/waiters.h"
 #include "weft.h"
 
 #define NO_BATCH  UINT64_MAX
@@ -31,9 +32,14 @@ struct facts {
 	uint64_t leaves[256], places[256], found[256]; /* by choice */
 	uint64_t queues[256], sleeps[256], wakes[256], awakes[256];
 	uint64_t batches, steals, looks;
-	uint64_t batch;              /* the last of this segment; or NO_BATCH */
-	uint64_t created;            /* fibers, without the workers' own contexts */
-	uint64_t *from, *to, *stack; /* of each fiber, by its index in names */
+	uint64_t waits[256], outcomes[256], polls[256], edges[256]; /* by choice */
+	uint64_t lateness_ns; /* of the timer that fired latest */
+	uint64_t overtakings; /* who was woken before one that came earlier */
+	uint64_t batch;       /* the last of this segment; or NO_BATCH */
+	uint64_t created;     /* fibers, without the workers' own contexts */
+	uint64_t *from, *to, *stack, *waits_of; /* of each fiber, by its index in names
+						 */
+	uint64_t *deadlines;                    /* and the one it set last, or 0 */
 };
 
 /* The order of strcmp(3) is the same in every locale. */
@@ -120,6 +126,21 @@ static void count_steal(struct facts *facts, const struct trace_record *record)
 	facts->steals += first && record->arg != TRACE_place_INJECTED;
 }
 
+/* How fibers wait, and what the kernel tells. */
+static void count_wait(struct facts *facts, const struct trace_record *record)
+{
+	if (record->type == TRACE_WAIT_PUSH) {
+		facts->waits[record->arg]++;
+		facts->waits_of[index_of(facts, record->fiber)]++;
+	} else if (record->type == TRACE_WAIT_POP) {
+		facts->outcomes[record->arg]++;
+	} else if (record->type == TRACE_POLL_END) {
+		facts->polls[record->arg]++;
+	} else if (record->type == TRACE_FD_READY) {
+		facts->edges[record->arg]++;
+	}
+}
+
 /* What workers do when they have nothing to run. */
 static void count_idleness(struct facts *facts, const struct trace_record *record)
 {
@@ -133,6 +154,8 @@ static void count_idleness(struct facts *facts, const struct trace_record *recor
 		facts->wakes[record->arg]++;
 	else if (record->type == TRACE_WORKER_AWAKE)
 		facts->awakes[record->arg]++;
+	else
+		count_wait(facts, record);
 }
 
 /* Counts one record under its event, its choice, its fibers and its text. A span counts
@@ -208,11 +231,27 @@ static void add_by_number(struct facts *facts)
 		const char *name;
 		uint8_t type;
 	} kinds[] = {
-		{"switches", TRACE_SWITCH},     {"finished", TRACE_FINISH},
-		{"marks", TRACE_MARK},          {"readies", TRACE_READY},
-		{"awaits", TRACE_AWAIT},        {"inlines", TRACE_INLINE},
-		{"spans", TRACE_SPAN_BEGIN},    {"misses", TRACE_STEAL_MISS},
-		{"sleeps", TRACE_WORKER_SLEEP}, {"wakes", TRACE_WORKER_WAKE},
+		{"switches", TRACE_SWITCH},
+		{"finished", TRACE_FINISH},
+		{"marks", TRACE_MARK},
+		{"readies", TRACE_READY},
+		{"awaits", TRACE_AWAIT},
+		{"inlines", TRACE_INLINE},
+		{"spans", TRACE_SPAN_BEGIN},
+		{"misses", TRACE_STEAL_MISS},
+		{"sleeps", TRACE_WORKER_SLEEP},
+		{"wakes", TRACE_WORKER_WAKE},
+		{"waits", TRACE_WAIT_PUSH},
+		{"returns", TRACE_WAIT_RETURN},
+		{"pops", TRACE_WAIT_POP},
+		{"polls", TRACE_POLL_END},
+		{"fd_ready", TRACE_FD_READY},
+		{"timers", TRACE_TIMER_SET},
+		{"timers.fired", TRACE_TIMER_FIRE},
+		{"timers.dropped", TRACE_TIMER_DROP},
+		{"offloads", TRACE_OFFLOAD_END},
+		{"cancels", TRACE_CANCEL_REQUEST},
+		{"cancels.told", TRACE_CANCEL_ACK},
 	};
 	const struct schema *schema = &facts->file->schema;
 	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
@@ -221,6 +260,10 @@ static void add_by_number(struct facts *facts)
 	add_choices(facts, "switches", "leave", facts->leaves);
 	add_choices(facts, "readies", "place", facts->places);
 	add_choices(facts, "awaits", "found", facts->found);
+	add_choices(facts, "waits", "wait", facts->waits);
+	add_choices(facts, "pops", "outcome", facts->outcomes);
+	add_choices(facts, "polls", "poll", facts->polls);
+	add_choices(facts, "fd_ready", "edge", facts->edges);
 	for (size_t type = 0; type < 256; type++)
 		if (schema->events[type].known)
 			add(facts, "events", schema->events[type].name,
@@ -252,6 +295,7 @@ static void add_by_fiber(struct facts *facts)
 		add(facts, "switches_from", name, facts->from[i]);
 		add(facts, "switches_to", name, facts->to[i]);
 		add(facts, "largest_stack", name, facts->stack[i]);
+		add(facts, "waits_of", name, facts->waits_of[i]);
 		raise_to(&largest, facts->stack[i]);
 	}
 	add(facts, "largest_stack", "", largest);
@@ -288,24 +332,79 @@ static void follow_ready(struct facts *facts, struct readies *readies,
 		set_ready(facts, readies, record->peer, true);
 }
 
-/* What takes the merged order: how many fibers were ready at once, and the repairs, which are
- * known once a merge has come to its end. */
+/* Each queue wakes the one that is first in it; see check_waits.c. */
+static void follow_queue(struct facts *facts, struct waiters *waiters,
+			 const struct trace_record *record)
+{
+	if (record->type == TRACE_WAIT_PUSH || record->type == TRACE_WAIT_RETURN) {
+		if (!waiters_come(waiters, record))
+			facts->error = -ENOMEM;
+		return;
+	}
+	bool called = record->type == TRACE_OFFLOAD_BEGIN;
+	bool popped = record->type == TRACE_WAIT_POP;
+	bool ends = record->type == TRACE_OFFLOAD_END;
+	struct waiter *waiter = called || popped ? waiters_find(waiters, record)
+				: ends           ? waiters_find_called(waiters, record)
+						 : NULL;
+	if (!waiter)
+		return;
+	bool woken = called || (popped && waiters_is_woken(record->arg));
+	facts->overtakings += waiter->previous && woken;
+	if (called)
+		waiters_call(waiters, waiter);
+	else
+		waiters_leave(waiters, waiter);
+}
+
+static void follow_timer(struct facts *facts, const struct trace_record *record)
+{
+	uint64_t *deadline = &facts->deadlines[index_of(facts, record->fiber)];
+	if (record->type == TRACE_TIMER_SET)
+		*deadline = record->value;
+	else if (record->type == TRACE_TIMER_FIRE && *deadline &&
+		 (int64_t)record->value > (int64_t)*deadline)
+		raise_to(&facts->lateness_ns, record->value - *deadline);
+}
+
+/* Follows all steps; returns how many ticks were repaired. */
+static uint64_t follow_all(struct facts *facts, struct readies *readies,
+			   struct waiters *waiters)
+{
+	struct trace_merge *merge;
+	struct trace_step step;
+	facts->error = trace_merge_open(&merge, facts->file);
+	if (facts->error)
+		return 0;
+	while (!facts->error && trace_merge_next(merge, &step)) {
+		follow_ready(facts, readies, step.record);
+		follow_queue(facts, waiters, step.record);
+		follow_timer(facts, step.record);
+	}
+	uint64_t repairs = trace_merge_repairs(merge);
+	if (!facts->error)
+		facts->error = trace_merge_error(merge);
+	trace_merge_close(merge);
+	return repairs;
+}
+
+/* What takes the merged order: how many fibers were ready at once, who overtook whom, how late
+ * timers were, and the repairs, which are known once a merge has come to its end. */
 static void add_merged(struct facts *facts)
 {
 	struct readies readies = {
 		.ready = calloc(facts->names.count + 1, sizeof *readies.ready)};
-	struct trace_merge *merge;
-	struct trace_step step;
-	facts->error = readies.ready ? trace_merge_open(&merge, facts->file) : -ENOMEM;
+	struct waiters waiters;
+	waiters_init(&waiters);
+	facts->error = readies.ready ? 0 : -ENOMEM;
 	if (!facts->error) {
-		while (trace_merge_next(merge, &step))
-			follow_ready(facts, &readies, step.record);
-		uint64_t repairs = trace_merge_repairs(merge);
-		facts->error = trace_merge_error(merge);
-		trace_merge_close(merge);
+		uint64_t repairs = follow_all(facts, &readies, &waiters);
 		add(facts, "repairs", "", repairs);
 		add(facts, "most_ready", "", readies.most);
+		add(facts, "overtakings", "", facts->overtakings);
+		add(facts, "largest_lateness_ns", "", facts->lateness_ns);
 	}
+	waiters_free(&waiters);
 	free(readies.ready);
 }
 
@@ -331,12 +430,14 @@ static int find_facts(struct facts *facts, const struct trace_file *file)
 	if (error)
 		return error;
 	size_t fibers = facts->names.count + 1; /* the last: for no fiber */
-	uint64_t *counts = calloc(fibers, 3 * sizeof *counts);
+	uint64_t *counts = calloc(fibers, 5 * sizeof *counts);
 	if (!counts)
 		return -ENOMEM;
 	facts->from = counts;
 	facts->to = counts + fibers;
 	facts->stack = counts + 2 * fibers;
+	facts->waits_of = counts + 3 * fibers;
+	facts->deadlines = counts + 4 * fibers;
 	add_merged(facts);
 	add_health(facts);
 	count_segments(facts);

@@ -8,6 +8,8 @@
  *   READY              a thread wake-up, and an instant that names the waker
  *   SPAN_BEGIN/END     the begin and the end of a duration on the fiber's thread
  *   QUEUE_LENGTH       a counter a worker
+ *   WAIT_PUSH and a park   an instant, and the begin of a duration, which ends when the
+ *                      fiber goes on; TIMER_SET likewise
  *   any other          an instant on the fiber's thread; STEAL is one of these
  *
  * and beside them there is a counter of live and of ready fibers. Each event has the
@@ -471,6 +473,26 @@ static void export_event(struct fxt *fxt, const struct moment *moment,
 	end(fxt);
 }
 
+/* While it is parked, a fiber begins and ends no span, so this one nests. */
+static void export_wait(struct fxt *fxt, const struct moment *moment,
+			const struct moment_change *change)
+{
+	char text[MOMENT_WAIT_SIZE];
+	enum event_type type =
+		change->to == STATE_PARKED ? EVENT_DURATION_BEGIN : EVENT_DURATION_END;
+	moments_wait_text(&fxt->moments, change->wait, text);
+	begin_event(fxt, type, change->track, moment->ns,
+		    fxt->moments.file->schema.events[change->wait->type].module, text);
+	end(fxt);
+}
+
+static void export_waits(struct fxt *fxt, const struct moment *moment)
+{
+	for (size_t i = 0; i < moment->change_count; i++)
+		if (moment->changes[i].wait)
+			export_wait(fxt, moment, &moment->changes[i]);
+}
+
 /* A counter's number is a word after its arguments. */
 static void export_queue(struct fxt *fxt, const struct moment *moment)
 {
@@ -522,6 +544,7 @@ static void export_moment(struct fxt *fxt, const struct moment *moment)
 		export_wakeup(fxt, moment);
 	else if (type == fxt->moments.queue_length)
 		export_queue(fxt, moment);
+	export_waits(fxt, moment);
 	if (moment->span == SPAN_BEGINS)
 		export_event(fxt, moment, EVENT_DURATION_BEGIN, text_of(fxt, moment));
 	else if (moment->span == SPAN_ENDS)

@@ -6,7 +6,7 @@
  *   process 1, workers: a thread a worker, with a slice ("X") for each fiber that it
  *     ran, and instants ("i") of no fiber;
  *   process 2, fibers: a thread a fiber, with a slice for each state (new, ready,
- *     running, parked), the program's spans ("B", "E"), and instants for marks and all
+ *     running, parked or what it waits for), the program's spans ("B", "E"), and instants for marks and all
  *     other events;
  *   arrows ("s", "f") from a READY to the moment when that fiber runs;
  *   counters ("C") of live and ready fibers, and of queues where they are recorded;
@@ -253,12 +253,20 @@ static void end_slice(struct json *json, size_t *number, uint64_t ns, const char
 	*number = NO_SLICE;
 }
 
+/* A parked fiber's says what it waits for, where that is known. */
 static void begin_state(struct json *json, size_t track, enum moment_state state,
 			uint64_t ns)
 {
-	if (*state_names[state])
-		json->open[track] = begin_slice(json, state_names[state], "state",
-						place_of(json, track, 0), ns);
+	const struct trace_record *wait = json->moments.waits[track];
+	char text[MOMENT_WAIT_SIZE];
+	const char *name = state_names[state];
+	if (state == STATE_PARKED && wait) {
+		moments_wait_text(&json->moments, wait, text);
+		name = text;
+	}
+	if (*name)
+		json->open[track] =
+			begin_slice(json, name, "state", place_of(json, track, 0), ns);
 }
 
 /* The state's slice goes on in another one, so that a span can begin or end. */

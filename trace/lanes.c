@@ -13,8 +13,9 @@
  *                               WORKER_START        |------ SWITCH, finish -> finished
  *                                                   |------ SWITCH, other --> parked
  *                                                   '------ WORKER_STOP ----> finished
- *   new, parked -- READY --> ready                finished -- next step --> absent
- *   ready, parked -- SWITCH to it --> running
+ *   running -- SWITCH, park, after its WAIT_PUSH or TIMER_SET --> what it waits for
+ *   new, parked, waiting -- READY --> ready       finished -- next step --> absent
+ *   ready, parked, waiting -- SWITCH to it --> running
  *   running -- SWITCH to it, by another worker --> twice -- SWITCH from it --> running
  *
  * The last line is what a broken run does, and a picture must not hide it.
@@ -54,6 +55,9 @@ enum state {
 	READY,
 	STOLEN,
 	PARKED,
+	QUEUED,
+	OUTSIDE,
+	TIMED,
 	FINISHED,
 	WORKING,
 	SEARCHING,
@@ -73,6 +77,9 @@ static const struct look {
 	[READY] = {"╌", "-", "ready", 178},
 	[STOLEN] = {"»", ">", "stolen", 178},
 	[PARKED] = {"·", ".", "parked", 166},
+	[QUEUED] = {"_", "_", "waits in a queue", 166},
+	[OUTSIDE] = {"≈", "%", "waits for I/O", 32},
+	[TIMED] = {"@", "@", "waits for a time", 246},
 	[FINISHED] = {"┤", "|", "finished", 246},
 	[TWICE] = {"!", "!", "run by two workers at once", 160},
 	[WORKING] = {"█", "=", "runs a fiber", 36},
@@ -85,6 +92,7 @@ struct cell {
 	uint8_t state;  /* enum state */
 	uint8_t worker; /* the one it runs on */
 	uint8_t other;  /* and the other one, where it runs twice */
+	uint8_t wait; /* enum state: what it is when it parks next; ABSENT: just that */
 };
 
 _Static_assert(TRACE_SEGMENTS_MAX - 1 <= UINT8_MAX, "a cell holds a worker");
@@ -199,7 +207,9 @@ static void run(struct lanes *lanes, size_t fiber, uint32_t worker)
 {
 	struct cell *now = &lanes->now[fiber];
 	bool twice = now->state == RUNNING && now->worker != worker;
-	*now = (struct cell){twice ? TWICE : RUNNING, (uint8_t)worker, now->worker};
+	*now = (struct cell){.state = twice ? TWICE : RUNNING,
+			     .worker = (uint8_t)worker,
+			     .other = now->worker};
 	lanes->ran[worker * (lanes->names->count + 1) + fiber] = true;
 }
 
@@ -211,7 +221,8 @@ static void stop(struct lanes *lanes, size_t fiber, enum state state, uint32_t w
 		now->state = RUNNING;
 		now->worker = now->worker == worker ? now->other : now->worker;
 	} else if (now->state != RUNNING || now->worker == worker) {
-		now->state = (uint8_t)state;
+		bool waits = state == PARKED && now->wait != ABSENT;
+		now->state = waits ? now->wait : (uint8_t)state;
 	}
 	if (now->state == FINISHED)
 		lanes->ended = fiber;
@@ -231,6 +242,31 @@ static enum state state_of_worker(const struct trace_record *record, enum state 
 		return ABSENT;
 	}
 	return before;
+}
+
+static enum state state_of_wait(uint8_t what)
+{
+	switch (what) {
+	case TRACE_wait_READABLE:
+	case TRACE_wait_WRITABLE:
+	case TRACE_wait_OFFLOAD:
+	case TRACE_wait_SIGNAL:
+		return OUTSIDE;
+	}
+	return QUEUED;
+}
+
+/* What a fiber will wait for, once it parks. One that waits for something until a time is
+ * shown with what it waits for; and the end of a child is no wait of these. */
+static void note_wait(struct lanes *lanes, const struct trace_record *record)
+{
+	struct cell *now = &lanes->now[index_of(lanes, record->fiber)];
+	if (record->type == TRACE_WAIT_PUSH || record->type == TRACE_WAIT_RETURN)
+		now->wait = (uint8_t)state_of_wait(record->arg);
+	else if (record->type == TRACE_TIMER_SET && now->wait == ABSENT)
+		now->wait = TIMED;
+	else if (record->type == TRACE_AWAIT)
+		now->wait = PARKED;
 }
 
 /* Being stolen is seen for one step. */
@@ -332,6 +368,8 @@ static void pass(struct lanes *lanes,
 	while (trace_merge_next(merge, &step))
 		if (is_step(step.record))
 			each(lanes, &step);
+		else if (lanes->now)
+			note_wait(lanes, step.record);
 	lanes->error = trace_merge_error(merge);
 	trace_merge_close(merge);
 }

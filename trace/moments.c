@@ -53,9 +53,12 @@ static void change(struct moments *moments, struct moment *moment, size_t track,
 	enum moment_state from = moments->states[track];
 	if (from == to)
 		return;
+	bool parked = from == STATE_PARKED || to == STATE_PARKED;
 	moments->states[track] = (uint8_t)to;
-	moment->changes[moment->change_count++] =
-		(struct moment_change){track, from, to};
+	moment->changes[moment->change_count++] = (struct moment_change){
+		track, from, to, parked ? moments->waits[track] : NULL};
+	if (to != STATE_PARKED)
+		moments->waits[track] = NULL;
 	if (!moments_is_fiber(moments, track))
 		return;
 	moments->live += is_live(to);
@@ -113,6 +116,19 @@ static void follow(struct moments *moments, struct moment *moment)
 	}
 }
 
+/* What it waits for in a queue says more than until when. */
+static void follow_wait(struct moments *moments, const struct moment *moment)
+{
+	const struct trace_record *record = moment->step.record;
+	const struct trace_record **wait = &moments->waits[moment->track];
+	if (record->type == TRACE_WAIT_PUSH || record->type == TRACE_WAIT_RETURN)
+		*wait = record;
+	else if (record->type == TRACE_TIMER_SET && !*wait)
+		*wait = record;
+	else if (record->type == TRACE_AWAIT)
+		*wait = NULL;
+}
+
 static void follow_span(struct moments *moments, struct moment *moment)
 {
 	uint8_t type = moment->step.record->type;
@@ -145,9 +161,11 @@ int moments_open(struct moments *moments, const struct trace_file *file)
 	moments->tracks = moments->names.count + trace_file_segments(file);
 	moments->states = calloc(moments->tracks + 1, sizeof *moments->states);
 	moments->spans = calloc(moments->tracks + 1, sizeof *moments->spans);
+	moments->waits = calloc(moments->tracks + 1, sizeof *moments->waits);
 	moments->queue_length = find_type(file, "QUEUE_LENGTH");
 	moments->status = find_type(file, "STATUS");
-	error = moments->states && moments->spans ? moments_restart(moments) : -ENOMEM;
+	bool room = moments->states && moments->spans && moments->waits;
+	error = room ? moments_restart(moments) : -ENOMEM;
 	if (error)
 		moments_close(moments);
 	return error;
@@ -158,6 +176,7 @@ void moments_close(struct moments *moments)
 	trace_merge_close(moments->merge);
 	free(moments->states);
 	free(moments->spans);
+	free(moments->waits);
 	names_close(&moments->names);
 	*moments = (struct moments){0};
 }
@@ -169,6 +188,8 @@ int moments_restart(struct moments *moments)
 	moments->live = moments->ready = moments->last_ns = moments->lone_ends = 0;
 	memset(moments->states, 0, moments->tracks * sizeof *moments->states);
 	memset(moments->spans, 0, moments->tracks * sizeof *moments->spans);
+	for (size_t i = 0; i < moments->tracks; i++)
+		moments->waits[i] = NULL;
 	return trace_merge_open(&moments->merge, moments->file);
 }
 
@@ -191,6 +212,7 @@ bool moments_next(struct moments *moments, struct moment *moment)
 	moment->track =
 		moments_track(moments, moment->step.record->fiber, moment->step.worker);
 	follow(moments, moment);
+	follow_wait(moments, moment);
 	follow_span(moments, moment);
 	moment->counted = live != moments->live || ready != moments->ready;
 	return true;
@@ -199,6 +221,23 @@ bool moments_next(struct moments *moments, struct moment *moment)
 int moments_error(const struct moments *moments)
 {
 	return trace_merge_error(moments->merge);
+}
+
+void moments_wait_text(const struct moments *moments, const struct trace_record *wait,
+		       char *to)
+{
+	const char *what =
+		wait->type == TRACE_TIMER_SET
+			? "a time"
+			: schema_choice_text(&moments->file->schema, "wait", wait->arg);
+	bool descriptor = wait->type != TRACE_TIMER_SET && wait->peer != 0;
+	if (!what)
+		what = "something";
+	if (descriptor)
+		snprintf(to, MOMENT_WAIT_SIZE, "waits: descriptor %" PRIu32 " %.24s",
+			 wait->peer, what);
+	else
+		snprintf(to, MOMENT_WAIT_SIZE, "waits: %.48s", what);
 }
 
 bool moments_is_instant(const struct moments *moments, const struct moment *moment)

@@ -13,6 +13,9 @@
  *
  * A broken run can go any other way; then the record is believed.
  *
+ * A fiber that parks after a WAIT_PUSH, WAIT_RETURN or TIMER_SET of the same run waits for
+ * what that says; an AWAIT takes that back.
+ *
  * Events that this build does not name are found by the schema of the file, and so are
  * the fields of all events: an exporter shows an event of a newer Weft too. */
 #ifndef WEFT_TRACE_MOMENTS_H
@@ -40,6 +43,8 @@ enum moment_span { SPAN_NONE, SPAN_BEGINS, SPAN_ENDS, SPAN_ENDS_ONLY };
 struct moment_change {
 	size_t track;
 	enum moment_state from, to;
+	const struct trace_record *wait; /* from or to parked: what it waits for, as the
+					    record says that began it; or NULL */
 };
 
 struct moment {
@@ -56,14 +61,16 @@ struct moments {
 	const struct trace_file *file;
 	struct names names;
 	struct trace_merge *merge;
-	uint8_t *states;          /* enum moment_state, by track */
-	uint32_t *spans;          /* how many are open, by track */
-	size_t tracks;            /* names.count, and one for each segment */
-	uint64_t live;            /* fibers that have not finished */
-	uint64_t ready;           /* fibers that are ready */
-	uint64_t last_ns;         /* of the last moment */
-	uint64_t lone_ends;       /* spans that ended only */
-	int queue_length, status; /* types of these events, or -1 */
+	uint8_t *states;                   /* enum moment_state, by track */
+	uint32_t *spans;                   /* how many are open, by track */
+	const struct trace_record **waits; /* what each waits for, or will once it
+					      parks; or NULL; by track */
+	size_t tracks;                     /* names.count, and one for each segment */
+	uint64_t live;                     /* fibers that have not finished */
+	uint64_t ready;                    /* fibers that are ready */
+	uint64_t last_ns;                  /* of the last moment */
+	uint64_t lone_ends;                /* spans that ended only */
+	int queue_length, status;          /* types of these events, or -1 */
 };
 
 /* Thread numbers for the tracks that are no fibers: beyond all idle contexts. */
@@ -113,6 +120,12 @@ void moments_thread_name(const struct moments *moments, size_t track, char *to);
  * and what is empty; then its place in the source. */
 void moments_arguments(const struct moments *moments, const struct trace_step *step,
 		       struct moment_arguments *arguments);
+
+#define MOMENT_WAIT_SIZE 64u
+
+/* "waits: descriptor 5 readable", of a change's wait, into to[MOMENT_WAIT_SIZE]. */
+void moments_wait_text(const struct moments *moments, const struct trace_record *wait,
+		       char *to);
 
 /* Whether a step becomes an instant of its own: neither a switch, a span, a counter nor
  * what only the tools need. */

@@ -2,14 +2,15 @@
  *
  * Each event has a function that writes its sentence, without a full stop. It is about the
  * fiber that the record belongs to, or, for what a worker does when it runs none, about the
- * worker. An event that is newer than this file is told by what its trace's schema says.
+ * worker. (Those of waits are in names_tell_waits.c.) An event that is newer than this file is
+ * told by what its trace's schema says.
  *
  * Rejected: sentences as templates in the schema. Most leave out what is zero, or say one
  * thing in two ways. */
 #include <inttypes.h>
 #include <string.h>
 
-#include "trace/names.h"
+#include "trace/names_tell.h"
 
 void names_count(FILE *out, uint64_t count, const char *one, const char *many)
 {
@@ -342,24 +343,40 @@ static void tell_lost(const struct names *names, const struct trace_step *step,
 }
 
 /* Of the events that need no number of a worker. */
-static void (*const tellers[])(const struct names *names,
-			       const struct trace_record *record, FILE *out) = {
-	[TRACE_SWITCH] = tell_switch, [TRACE_CREATE] = tell_create,
-	[TRACE_FINISH] = tell_finish, [TRACE_NAME] = tell_name,
-	[TRACE_MARK] = tell_mark,     [TRACE_READY] = tell_ready,
-	[TRACE_AWAIT] = tell_await,   [TRACE_RECYCLE] = tell_recycle,
-	[TRACE_INLINE] = tell_inline, [TRACE_SPAN_BEGIN] = tell_span,
+static teller_function *const tellers[] = {
+	[TRACE_SWITCH] = tell_switch,
+	[TRACE_CREATE] = tell_create,
+	[TRACE_FINISH] = tell_finish,
+	[TRACE_NAME] = tell_name,
+	[TRACE_MARK] = tell_mark,
+	[TRACE_READY] = tell_ready,
+	[TRACE_AWAIT] = tell_await,
+	[TRACE_RECYCLE] = tell_recycle,
+	[TRACE_INLINE] = tell_inline,
+	[TRACE_SPAN_BEGIN] = tell_span,
 	[TRACE_SPAN_END] = tell_span,
+	[TRACE_WAIT_PUSH] = tell_push,
+	[TRACE_WAIT_RETURN] = tell_return,
+	[TRACE_WAIT_POP] = tell_pop,
+	[TRACE_FD_WATCH] = tell_watch,
+	[TRACE_FD_READY] = tell_event,
+	[TRACE_FD_CLOSE] = tell_close,
+	[TRACE_TIMER_SET] = tell_set,
+	[TRACE_TIMER_FIRE] = tell_fire,
+	[TRACE_TIMER_DROP] = tell_drop,
+	[TRACE_CANCEL_REQUEST] = tell_cancel,
+	[TRACE_CANCEL_ACK] = tell_ack,
 };
 
 /* And of those that do. */
-static void (*const worker_tellers[])(const struct names *names,
-				      const struct trace_step *step, FILE *out) = {
+static thread_teller_function *const worker_tellers[] = {
 	[TRACE_WORKER_START] = tell_start,  [TRACE_WORKER_STOP] = tell_stop,
 	[TRACE_LOST] = tell_lost,           [TRACE_STEAL] = tell_steal,
 	[TRACE_STEAL_MISS] = tell_miss,     [TRACE_WORKER_SLEEP] = tell_sleep,
 	[TRACE_WORKER_WAKE] = tell_wake,    [TRACE_WORKER_AWAKE] = tell_awake,
-	[TRACE_QUEUE_LENGTH] = tell_length,
+	[TRACE_QUEUE_LENGTH] = tell_length, [TRACE_POLL_BEGIN] = tell_poll,
+	[TRACE_POLL_END] = tell_polled,     [TRACE_OFFLOAD_BEGIN] = tell_call,
+	[TRACE_OFFLOAD_END] = tell_call,
 };
 
 #define TELLERS        (sizeof tellers / sizeof *tellers)

@@ -20,6 +20,7 @@
 #include "trace/commands.h"
 #include "trace/merge.h"
 #include "trace/names.h"
+#include "trace/waiters.h"
 #include "weft.h"
 
 #define TURNS_MIN 12 /* fewer switches are told one by one */
@@ -127,6 +128,40 @@ static bool same_batch(const struct trace_record *a, const struct trace_record *
 	       a->value == b->value && a->peer == b->peer;
 }
 
+/* A fiber that waits sets a timer, and leaves. */
+static bool joins_wait(const struct trace_record *first,
+		       const struct trace_record *second)
+{
+	return (second->type == TRACE_TIMER_SET && second->fiber == first->fiber) ||
+	       (second->type == TRACE_SWITCH && second->peer == first->fiber);
+}
+
+/* What the kernel tells, who is woken by it, and so made ready; who has its deadline, or is
+ * asked to end, is made ready too; who goes on drops its timer; the kernel's events are told
+ * of, or the worker goes on for them. */
+static bool joins_wake(const struct trace_record *first,
+		       const struct trace_record *second)
+{
+	switch (first->type) {
+	case TRACE_POLL_END:
+		return second->type == TRACE_FD_READY ||
+		       second->type == TRACE_WORKER_AWAKE;
+	case TRACE_FD_READY:
+		return second->type == TRACE_WAIT_POP &&
+		       second->value >> 32 == first->value >> 32;
+	case TRACE_OFFLOAD_END:
+	case TRACE_WAIT_POP:
+	case TRACE_CANCEL_REQUEST:
+		return second->type == TRACE_READY && second->fiber == first->peer;
+	case TRACE_TIMER_FIRE:
+		return second->type == TRACE_READY && second->fiber == first->fiber;
+	case TRACE_SWITCH:
+		return second->type == TRACE_TIMER_DROP &&
+		       second->fiber == first->fiber;
+	}
+	return false;
+}
+
 /* Whether `next`, the step after `said`, goes on with what that says: a new fiber is made
  * ready; an awaiter leaves; who was made ready is switched to, or a worker is woken for it;
  * who was stolen is switched to, or is one of a batch; who left for good is recycled. */
@@ -135,6 +170,11 @@ static bool joins(const struct trace_step *said, const struct trace_step *next)
 	const struct trace_record *first = said->record, *second = next->record;
 	if (!first || said->worker != next->worker)
 		return false;
+	if (joins_wake(first, second))
+		return true;
+	if (first->type == TRACE_WAIT_PUSH || first->type == TRACE_WAIT_RETURN ||
+	    first->type == TRACE_TIMER_SET)
+		return joins_wait(first, second);
 	if (first->type == TRACE_CREATE)
 		return second->type == TRACE_READY && second->fiber == first->fiber;
 	if (first->type == TRACE_AWAIT)
@@ -295,14 +335,23 @@ static void count_step(struct story *story, const struct trace_step *step)
 	story->forced += step->forced;
 }
 
+/* That a worker asks the kernel is part of its sleep, or of what it then has; and how a waiter
+ * that something else had claimed is taken out is told by that something. */
+static bool is_of_a_wait(const struct trace_record *record)
+{
+	return record->type == TRACE_POLL_BEGIN ||
+	       (record->type == TRACE_POLL_END && (uint32_t)record->value == 0) ||
+	       (record->type == TRACE_WAIT_POP && !waiters_is_woken(record->arg));
+}
+
 /* An ANCHOR ties two clocks together, a STATUS says how a fiber stood, and a QUEUE_LENGTH how
- * many were ready; none of them is something that happened in the run. Nor is how a worker's own context comes to be: the story
- * begins where the worker starts. */
+ * many were ready; none of them is something that happened in the run. Nor is how a worker's
+ * own context comes to be: the story begins where the worker starts. */
 static bool is_told(const struct trace_record *record)
 {
 	bool birth = record->type == TRACE_CREATE || record->type == TRACE_NAME;
 	return record->type != TRACE_ANCHOR && record->type != TRACE_STATUS &&
-	       record->type != TRACE_QUEUE_LENGTH &&
+	       record->type != TRACE_QUEUE_LENGTH && !is_of_a_wait(record) &&
 	       !(birth && record->fiber >= TRACE_IDLE_FIBERS);
 }
 

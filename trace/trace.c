@@ -17,15 +17,17 @@
 #define COST_BATCH       1000u /* records, written to know what one costs */
 #define COST_BATCHES     9u
 
-const char trace_schema[] = "weft-events 1\n"
-#define CHOICE(kind, name, number, text) "choice\t" #kind "\t" #number "\t" text "\n"
+const char *const trace_schema[] = {
+	"weft-events 1\n",
+#define CHOICE(kind, name, number, text) "choice\t" #kind "\t" #number "\t" text "\n",
 #define EVENT(number, name, module, arg, fiber, peer, high, low, sentence)             \
 	"event\t" #number "\t" #name "\t" module "\t" arg "\t" fiber "\t" peer         \
-	"\t" high "\t" low "\t" sentence "\n"
+	"\t" high "\t" low "\t" sentence "\n",
 #include "trace/events.def"
 #undef EVENT
 #undef CHOICE
-	;
+	NULL,
+};
 
 struct trace {
 	struct trace_header
@@ -58,6 +60,25 @@ static uint64_t round_up(uint64_t value, uint64_t unit)
 	return (value + unit - 1) / unit * unit;
 }
 
+/* ---- the schema ---- */
+
+size_t trace_schema_size(void)
+{
+	size_t size = 0;
+	for (const char *const *line = trace_schema; *line; line++)
+		size += strlen(*line);
+	return size;
+}
+
+void trace_schema_write(char *to)
+{
+	for (const char *const *line = trace_schema; *line; line++) {
+		size_t length = strlen(*line);
+		memcpy(to, *line, length);
+		to += length;
+	}
+}
+
 /* ---- opening ---- */
 
 static int fail(struct trace_message *why, int error, const char *path,
@@ -68,13 +89,19 @@ static int fail(struct trace_message *why, int error, const char *path,
 	return error;
 }
 
-static bool is_trace(int fd, uint64_t size)
+/* 1 or 0, or the error that keeps it unknown. */
+static int is_trace(int fd)
 {
+	uint64_t size;
 	const void *start;
-	if (size == 0)
-		return true; /* empty: nothing to lose */
-	if (size < 8 || system_map_private(fd, 8, &start) < 0)
-		return false;
+	int error = system_file_size(fd, &size);
+	if (error)
+		return error == -ESPIPE ? 0 : error; /* no file */
+	if (size < 8)
+		return size == 0; /* empty: nothing to lose */
+	error = system_map_private(fd, 8, &start);
+	if (error)
+		return error;
 	bool same = memcmp(start, TRACE_MAGIC, 8) == 0;
 	(void)system_unmap(start, 8);
 	return same;
@@ -83,15 +110,15 @@ static bool is_trace(int fd, uint64_t size)
 /* The old file lives on for a process that still writes it. */
 int trace_remove_older(const char *path)
 {
-	uint64_t size;
 	int fd = system_open(path);
 	if (fd == -ENOENT)
 		return 0;
 	if (fd < 0)
 		return fd;
-	int error = system_file_size(fd, &size);
-	bool ours = !error && is_trace(fd, size);
+	int ours = is_trace(fd);
 	(void)system_close(fd);
+	if (ours < 0)
+		return ours;
 	return ours ? system_remove(path) : -EEXIST;
 }
 
@@ -111,9 +138,9 @@ static uint64_t capacity_of(const struct trace_options *options, uint32_t index)
 static uint64_t lay_out(struct trace_header *header,
 			const struct trace_options *options)
 {
-	uint64_t end = TRACE_HEADER_SIZE;
-	header->schema = (struct trace_region){(uint32_t)end, sizeof trace_schema - 1};
-	end = round_up(end + sizeof trace_schema - 1, 64);
+	uint64_t end = TRACE_HEADER_SIZE, schema_size = trace_schema_size();
+	header->schema = (struct trace_region){(uint32_t)end, (uint32_t)schema_size};
+	end = round_up(end + schema_size, 64);
 	header->sites = (struct trace_region){
 		(uint32_t)end, SITES_MAX * sizeof(struct trace_site_entry)};
 	end += header->sites.length;
@@ -250,7 +277,7 @@ static void fill(struct trace *trace, const struct trace_header *layout,
 	header->minor = TRACE_MINOR;
 	header->record_size = sizeof(struct trace_record);
 	header->pid = system_process_id();
-	memcpy(at(trace, header->schema.offset), trace_schema, sizeof trace_schema - 1);
+	trace_schema_write(at(trace, header->schema.offset));
 	store_relaxed(&header->strings_head, 1); /* string 0 is "" */
 	fill_segments(trace, options);
 	start_clock(header);

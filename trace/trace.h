@@ -96,8 +96,14 @@ int trace_close(struct trace *trace);
 int trace_remove_older(const char *path);
 
 /* The schema of this build: what stands in every trace so that readers need no other
- * file. */
-extern const char trace_schema[];
+ * file. Its lines, each with its newline, and then NULL: as one literal it would be longer
+ * than a compiler has to take. */
+extern const char *const trace_schema[];
+
+/* The bytes of all lines; and writes them, one behind the other and without a NUL, to
+ * to[trace_schema_size()]. */
+size_t trace_schema_size(void);
+void trace_schema_write(char *to);
 
 /* Appends `text` to the strings and returns its id; 0, the empty string, when there is
  * no room (counted). The same text twice is stored twice. Any thread may call it. */

@@ -281,6 +281,15 @@ static bool take_string(struct undump *undump, const char *key, uint32_t *result
 
 /* ---- the schema ---- */
 
+/* A text without a schema of its own has this build's. */
+static bool append_schema(struct undump *undump)
+{
+	for (const char *const *line = trace_schema; *line; line++)
+		if (!append(undump, &undump->schema_text, *line, strlen(*line)))
+			return false;
+	return true;
+}
+
 /* The schema is complete when the first line comes that needs it. */
 static bool know_schema(struct undump *undump)
 {
@@ -288,8 +297,7 @@ static bool know_schema(struct undump *undump)
 	if (undump->schema_known)
 		return true;
 	undump->schema_known = true;
-	if (undump->schema_text.size == 0 &&
-	    !append(undump, &undump->schema_text, trace_schema, strlen(trace_schema)))
+	if (undump->schema_text.size == 0 && !append_schema(undump))
 		return false;
 	if (schema_parse(&undump->schema, (char *)undump->schema_text.data,
 			 undump->schema_text.size, &why) < 0)

@@ -42,6 +42,7 @@ static const struct {
 	{ECONNREFUSED, "connection refused"},
 	{ECONNRESET, "connection reset by the other end"},
 	{ETIMEDOUT, "the other end did not answer in time"},
+	{EDEADLK, "would wait for itself: a fiber awaits (weft_await) instead"},
 	{ECANCELED, "canceled"},
 	{EOWNERDEAD, "this process is a fork of the one that made the runtime"},
 };

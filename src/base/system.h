@@ -46,7 +46,7 @@ int system_reserve(int fd, uint64_t size);
 
 int system_truncate(int fd, uint64_t size);
 
-/* Closes `fd`. Never retried: on EINTR the descriptor is gone too. */
+/* Closes `fd`, which is gone then, whatever is answered. An interruption is none: never -EINTR. */
 int system_close(int fd);
 
 /* Writes all `size` bytes, or returns the error that stopped it. */
@@ -94,7 +94,8 @@ int64_t system_read(int fd, void *data, size_t size);
  * meet it. */
 int64_t system_write(int fd, const void *data, size_t size);
 
-/* Whether reading, or if `writes` writing, would not block now: 1 or 0. -EBADF. */
+/* Whether reading, or if `writes` writing, would not block now: 1 or 0. What would fail does not
+ * block. -EBADF. */
 int system_is_ready(int fd, bool writes);
 
 /* Calls on `fd`, and on all descriptors that share its state, answer -EAGAIN from now on where they

@@ -34,10 +34,18 @@ void system_set_error(int error)
 	errno = error;
 }
 
+static int open_path(const char *path, int flags)
+{
+	int fd;
+	do /* what lies on a network, or a FIFO, may be waited for */
+		fd = open(path, flags | O_CLOEXEC, 0666);
+	while (fd < 0 && errno == EINTR);
+	return fd < 0 ? -errno : fd;
+}
+
 int system_create(const char *path)
 {
-	int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-	return fd < 0 ? -errno : fd;
+	return open_path(path, O_RDWR | O_CREAT | O_EXCL);
 }
 
 int system_remove(const char *path)
@@ -47,8 +55,7 @@ int system_remove(const char *path)
 
 int system_open_to_write(const char *path)
 {
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	return fd < 0 ? -errno : fd;
+	return open_path(path, O_WRONLY);
 }
 
 int system_rename(const char *from, const char *to)
@@ -59,8 +66,7 @@ int system_rename(const char *from, const char *to)
 int system_open(const char *path)
 {
 	/* O_NONBLOCK: so that a FIFO answers at once; files do not know it. */
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	return fd < 0 ? -errno : fd;
+	return open_path(path, O_RDONLY | O_NONBLOCK);
 }
 
 int system_file_size(int fd, uint64_t *size)
@@ -110,12 +116,16 @@ int system_reserve(int fd, uint64_t size)
 
 int system_truncate(int fd, uint64_t size)
 {
-	return ftruncate(fd, (off_t)size) < 0 ? -errno : 0;
+	int result;
+	do
+		result = ftruncate(fd, (off_t)size);
+	while (result < 0 && errno == EINTR);
+	return result < 0 ? -errno : 0;
 }
 
 int system_close(int fd)
 {
-	return close(fd) < 0 ? -errno : 0;
+	return close(fd) < 0 && errno != EINTR ? -errno : 0;
 }
 
 int system_write_all(int fd, const void *data, size_t size)
@@ -160,16 +170,25 @@ int64_t system_write(int fd, const void *data, size_t size)
 	return written < 0 ? -errno : written;
 }
 
+/* Whether it is open for that direction; poll(2) waits for ever otherwise. */
+static bool is_open_to(int fd, bool writes)
+{
+	int mode = fcntl(fd, F_GETFL) & O_ACCMODE;
+	return mode == O_RDWR || mode == (writes ? O_WRONLY : O_RDONLY);
+}
+
 int system_is_ready(int fd, bool writes)
 {
 	struct pollfd asked = {.fd = fd, .events = writes ? POLLOUT : POLLIN};
 	int count;
-	do
+	do /* EAGAIN: it lacks memory for a moment */
 		count = poll(&asked, 1, 0);
-	while (count < 0 && errno == EINTR);
+	while (count < 0 && (errno == EINTR || errno == EAGAIN));
 	if (count < 0)
 		return -errno;
-	return asked.revents & POLLNVAL ? -EBADF : count;
+	if (asked.revents & POLLNVAL)
+		return -EBADF;
+	return count > 0 || !is_open_to(fd, writes);
 }
 
 int system_set_nonblocking(int fd)

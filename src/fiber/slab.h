@@ -63,7 +63,8 @@ void slab_init(struct slab_pool *pool, size_t slot_size, enum weft_guard guard);
 /* Unmaps all. No fiber may be alive. */
 void slab_destroy(struct slab_pool *pool);
 
-/* Why a fiber could not be had, when it was not for want of a slot. */
+/* Why a fiber could not be had, when it was not for want of a slot; or something else that
+ * weft_shortage explains. */
 void slab_set_shortage(struct slab_pool *pool, const char *shortage);
 
 /* The slow halves of slab_take and slab_give: through the list that all share. Any thread. */

@@ -38,6 +38,13 @@ static inline void life_begin(struct life *life, uint32_t id)
 	store_release(&life->word, (uint64_t)id << 32);
 }
 
+/* It is over: no number is this one until the next begins. */
+static inline void life_end(struct life *life)
+{
+	/* Relaxed: a request that comes just now is as good as one before it. */
+	store_relaxed(&life->word, 0);
+}
+
 /* Whether a wait is open, and how it ended. It goes on counting from life to life. */
 struct ticket {
 	_Atomic uint64_t word;

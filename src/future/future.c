@@ -66,6 +66,7 @@ static inline void end_life(struct worker *worker, struct fiber *fiber,
 {
 	if (scheduler_traces(worker))
 		record_recycle(worker, fiber, direct);
+	life_end(&fiber->life);
 	fiber_end(fiber);
 	store_relaxed(&worker->ended, load_relaxed(&worker->ended) + 1); /* a counter */
 }

@@ -87,7 +87,7 @@ int poller_watch(struct poller *poller, int fd, unsigned from, unsigned to,
 static int ring(const struct poller *poller)
 {
 	const uint64_t one = 1;
-	int64_t written = system_result(write(poller->bell, &one, sizeof one));
+	int64_t written = system_write(poller->bell, &one, sizeof one);
 	return written < 0 ? (int)written : 0;
 }
 

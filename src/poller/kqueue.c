@@ -112,7 +112,7 @@ static int open_bell(struct poller *poller)
 
 static int ring(const struct poller *poller)
 {
-	int64_t written = system_result(write(poller->bell_pull, "", 1));
+	int64_t written = system_write(poller->bell_pull, "", 1);
 	/* A full pipe is a bell that has been rung. */
 	return written < 0 && written != -EAGAIN ? (int)written : 0;
 }

@@ -82,7 +82,7 @@ struct poller_event {
 
 /* Makes `poller`, whose memory is the caller's and must not move until it is closed. Its
  * descriptors are close-on-exec. On an error nothing is left open: -EMFILE, -ENFILE,
- * -ENOMEM. */
+ * -ENOMEM, -ENOSPC. */
 int poller_open(struct poller *poller);
 
 /* Closes it. No other thread is in a call of it, or will be. What it watched is not closed. */

@@ -17,6 +17,7 @@
 #include <pthread.h>
 #include <signal.h>
 
+#include "base/lock.h"
 #include "base/thread_local.h"
 #include "scheduler/runtime.h"
 
@@ -24,6 +25,10 @@
  * a fork that runs beside either finds one or the other. */
 static _Atomic int runtimes;
 static _Atomic bool is_orphan;
+
+/* In a helper thread: its runtime. Made once; without it a child of a helper keeps its mask. */
+static pthread_key_t helpers_runtime;
+static bool has_helpers_runtime;
 
 bool scheduler_is_orphan(void)
 {
@@ -38,21 +43,46 @@ _Noreturn void scheduler_refuse(void)
 	weft_fatal("called on a thread that runs no fiber of this runtime");
 }
 
+/* Whose thread this is; NULL: the program's. */
+static struct weft *runtime_of_thread(void)
+{
+	struct worker *worker = base_this_thread();
+	if (worker)
+		return worker->io;
+	return has_helpers_runtime ? pthread_getspecific(helpers_runtime) : NULL;
+}
+
 /* In the child, on its one thread. */
 static void orphan(void)
 {
-	struct worker *worker = base_this_thread();
+	struct weft *io = runtime_of_thread();
 	if (load_relaxed(&runtimes) == 0) /* see there */
 		return;
 	store_relaxed(&is_orphan, true); /* nobody else is here */
-	if (worker)                      /* EINVAL only */
-		(void)pthread_sigmask(SIG_SETMASK, &worker->io->program_signals, NULL);
+	if (io)                          /* EINVAL only */
+		(void)pthread_sigmask(SIG_SETMASK, &io->program_signals, NULL);
 	base_set_this_thread(NULL);
 }
 
-static void watch_forks(void)
+void scheduler_enter_helper(struct weft *io)
 {
-	(void)pthread_atfork(NULL, NULL, orphan); /* ENOMEM: then a child is not told */
+	if (has_helpers_runtime) /* ENOMEM: as without it */
+		(void)pthread_setspecific(helpers_runtime, io);
+}
+
+int process_watch_forks(void)
+{
+	static struct tiny_lock lock;
+	static bool watches; /* under the lock */
+	lock_take(&lock);
+	if (!has_helpers_runtime)
+		has_helpers_runtime =
+			pthread_key_create(&helpers_runtime, NULL) == 0;
+	if (!watches)
+		watches = pthread_atfork(NULL, NULL, orphan) == 0;
+	bool watched = watches;
+	lock_give(&lock);
+	return watched ? 0 : -ENOMEM;
 }
 
 int scheduler_start_thread(pthread_t *thread, void *(*function)(void *argument),
@@ -108,8 +138,6 @@ static void restore_pipe_signal(struct weft *io)
 
 void process_enter(struct weft *io)
 {
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
-	(void)pthread_once(&once, watch_forks); /* EINVAL only */
 	block_pipe_signal(io);
 	(void)fetch_add_relaxed(&runtimes, 1); /* see there */
 }

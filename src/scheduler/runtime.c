@@ -97,7 +97,7 @@ static void *allocate_lines(size_t size)
 
 static void free_all(struct weft *io)
 {
-	for (uint32_t i = 0; io->worker && i < io->workers; i++)
+	for (uint32_t i = 0; i < io->workers; i++)
 		worker_destroy(&io->worker[i]);
 	free(io->worker);
 	free(io);
@@ -111,14 +111,13 @@ static struct weft *allocate(const struct weft_options *options)
 	io->workers = options->workers;
 	io->helpers = options->helpers;
 	io->worker = allocate_lines(options->workers * sizeof *io->worker);
-	int error = io->worker ? 0 : -ENOMEM;
-	for (uint32_t i = 0; io->worker && i < options->workers; i++) {
-		if (worker_init(&io->worker[i], io, i))
-			error = -ENOMEM;
-		io->worker[i].warm.limit = options->warm_stacks;
-	}
-	if (!error)
+	uint32_t made = 0;
+	while (io->worker && made < options->workers &&
+	       worker_init(&io->worker[made], io, made) == 0)
+		io->worker[made++].warm.limit = options->warm_stacks;
+	if (made == options->workers)
 		return io;
+	io->workers = made; /* no other is there to be destroyed */
 	free_all(io);
 	return NULL;
 }
@@ -168,6 +167,9 @@ int weft_init(struct weft **result, const struct weft_options *given)
 		return error;
 	if (options.on_fatal)
 		base_set_fatal_hook(options.on_fatal);
+	error = process_watch_forks();
+	if (error)
+		return error;
 	struct weft *io = allocate(&options);
 	if (!io)
 		return -ENOMEM;

@@ -8,7 +8,7 @@
 
 /* worker.c */
 
-/* Fills in a worker that is not born. -ENOMEM. */
+/* Fills in a worker that is not born. -ENOMEM, and there is nothing to destroy. */
 int worker_init(struct worker *worker, struct weft *io, uint32_t index);
 void worker_destroy(struct worker *worker);
 
@@ -23,7 +23,10 @@ void worker_exit(struct worker *worker);
  * fiber's. -ENOMEM. */
 int worker_make_idle(struct worker *worker);
 
-/* process.c: around the life of a runtime, by its main fiber. */
+/* process.c: before a runtime is made, and around its life, by its main fiber. */
+
+/* From now on a child of fork(2) is told that it has no runtime. -ENOMEM. */
+int process_watch_forks(void);
 
 void process_enter(struct weft *io);
 void process_exit(struct weft *io);

@@ -444,6 +444,10 @@ void scheduler_bring_injected(struct worker *worker, uint32_t most);
 int scheduler_start_thread(pthread_t *thread, void *(*function)(void *argument),
 			   void *argument);
 
+/* By a thread that was started so and is no worker: a child that it forks gets the program's
+ * signal mask. */
+void scheduler_enter_helper(struct weft *io);
+
 void scheduler_more_ids(struct worker *worker);
 
 /* Nobody has had this number before in this runtime. */

@@ -1,13 +1,19 @@
 #include "scheduler/sleeper.h"
 
+#include <errno.h> /* for the names of the constants */
+
 #include "base/system.h"
 #include "scheduler/runtime.h"
 
-void sleeper_init(struct sleeper *sleeper, enum sleeper_state state)
+int sleeper_init(struct sleeper *sleeper, enum sleeper_state state)
 {
-	pthread_mutex_init(&sleeper->mutex, NULL);
-	pthread_cond_init(&sleeper->wakes, NULL);
 	sleeper->state = state;
+	if (pthread_mutex_init(&sleeper->mutex, NULL))
+		return -ENOMEM;
+	if (pthread_cond_init(&sleeper->wakes, NULL) == 0)
+		return 0;
+	pthread_mutex_destroy(&sleeper->mutex);
+	return -ENOMEM;
 }
 
 void sleeper_destroy(struct sleeper *sleeper)

@@ -58,7 +58,8 @@ struct sleeper_poll {
 	_Atomic uint64_t until_ns;
 };
 
-void sleeper_init(struct sleeper *sleeper, enum sleeper_state state);
+/* -ENOMEM, and there is nothing to destroy. */
+int sleeper_init(struct sleeper *sleeper, enum sleeper_state state);
 void sleeper_destroy(struct sleeper *sleeper);
 
 /* A deadline of the hooks' has become earlier, and their next_deadline says so already: whoever

@@ -19,10 +19,15 @@ int worker_init(struct worker *worker, struct weft *io, uint32_t index)
 	worker->budget = BUDGET;
 	worker->fair_turns = OLDEST_TURN;
 	worker->random = index << 16;
-	sleeper_init(&worker->sleeper, index == 0 ? SLEEPER_AWAKE : SLEEPER_UNBORN);
+	if (sleeper_init(&worker->sleeper,
+			 index == 0 ? SLEEPER_AWAKE : SLEEPER_UNBORN))
+		return -ENOMEM;
 	worker->fresh.slots = calloc(FRESH_CAPACITY, sizeof *worker->fresh.slots);
 	worker->ready.slots = calloc(READY_CAPACITY, sizeof *worker->ready.slots);
-	return worker->fresh.slots && worker->ready.slots ? 0 : -ENOMEM;
+	if (worker->fresh.slots && worker->ready.slots)
+		return 0;
+	worker_destroy(worker);
+	return -ENOMEM;
 }
 
 void worker_destroy(struct worker *worker)

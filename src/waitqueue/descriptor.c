@@ -272,6 +272,11 @@ int descriptor_watch(struct worker *worker, struct descriptor *descriptor, int f
 	bool was_watched = descriptor->watched;
 	int now = watch_locked(worker, descriptor, fd, generation, direction);
 	lock_give(&descriptor->home.lock);
+	if (now == -ENOSPC)
+		slab_set_shortage(&worker->io->slabs,
+				  "more descriptors are waited for than the system lets a user "
+				  "watch; close some, or raise the limit (sysctl "
+				  "fs.epoll.max_user_watches)");
 	if (now < 0)
 		return now;
 	if ((unsigned)now & POLLER_HANGUP_OF(1u << direction)) {
@@ -288,7 +293,14 @@ int descriptor_watch(struct worker *worker, struct descriptor *descriptor, int f
 
 int descriptor_end_use(struct descriptor *descriptor, int fd)
 {
-	return use_drop(&descriptor->use) ? system_close(fd) : 0;
+	int error = 0;
+	if (!use_drop(&descriptor->use))
+		return 0;
+	lock_take(&descriptor->home.lock);
+	if (use_free(&descriptor->use))
+		error = system_close(fd);
+	lock_give(&descriptor->home.lock);
+	return error;
 }
 
 /* Under the lock: what the generation that ends has. */
@@ -333,25 +345,21 @@ int weft_adopt(struct weft *io, int fd)
 {
 	struct descriptor *descriptor;
 	uint64_t word;
-	bool closes = false;
 	if (!scheduler_worker_here(io))
 		return -EOWNERDEAD;
 	int error = descriptor_of(io, fd, &descriptor);
 	if (error)
 		return error;
-	if (!use_take(&descriptor->use, &word, &closes)) {
-		if (closes)
-			(void)system_close(fd); /* its closer has had its answer */
-		return -EBADF;
-	}
-	int kind = system_kind_of(fd);
-	error = kind < 0 ? kind : 0;
+	error = use_take(&descriptor->use, &word) ? 0 : -EBADF;
+	int kind = error ? error : system_kind_of(fd);
+	if (kind < 0)
+		error = kind;
 	if (!error && kind != SYSTEM_FILE)
 		error = system_set_nonblocking(fd);
 	uint64_t known = USE_ADOPTED | (kind == SYSTEM_FILE ? USE_ALWAYS : 0) |
 			 (kind == SYSTEM_STREAM ? USE_STREAM : 0);
 	if (!error && !use_know(&descriptor->use, use_generation(word), known))
 		error = -EBADF;
-	(void)descriptor_end_use(descriptor, fd); /* as above */
+	(void)descriptor_end_use(descriptor, fd); /* its closer has had its answer */
 	return error;
 }

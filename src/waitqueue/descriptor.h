@@ -9,7 +9,7 @@
  *
  *   plain -- descriptor_watch, at the first EAGAIN of a direction --> watched
  *   plain -- weft_adopt --> adopted, perhaps watched later
- *   any -- weft_close --> closing -- the last use_drop --> plain, of the next generation
+ *   any -- weft_close --> closing -- the last use, use_free --> plain, of the next generation
  *
  * The kernel holds the tag, number and generation, and no pointer. A close takes the descriptor off
  * its list before the number can be another's.
@@ -58,7 +58,8 @@ int descriptor_watch(struct worker *worker, struct descriptor *descriptor, int f
 void descriptor_deliver(struct worker *worker, const struct poller_event *events,
 			uint32_t count);
 
-/* Gives the number back to the system, if use_drop or use_take says so. */
+/* Drops a use, and gives the number back to the system with the last one of a number that is being
+ * closed. Returns what close(2) answered, or 0. */
 int descriptor_end_use(struct descriptor *descriptor, int fd);
 
 void descriptors_free(struct descriptors *descriptors);

@@ -31,29 +31,32 @@ static struct turns *turns_of(const struct io *io)
 	return &io->descriptor->turns[io->direction];
 }
 
+/* As readiness_clear. */
+static void clear(const struct io *io, uint64_t flags)
+{
+	readiness_clear(&turns_of(io)->readiness, use_generation(io->use), io->note,
+			flags);
+}
+
 /* ---- uses ---- */
+
+static void drop_use(struct io *io)
+{
+	/* A close's error is not ours: its closer has had its answer. */
+	(void)descriptor_end_use(io->descriptor, io->fd);
+}
 
 /* A use of the generation that the operation began with; -EBADF. */
 static int take_use(struct io *io, bool begins)
 {
 	uint64_t word;
-	bool closes = false;
-	if (!use_take(&io->descriptor->use, &word, &closes)) {
-		if (closes)
-			(void)system_close(io->fd); /* its closer has had its answer */
-		return -EBADF;
-	}
+	bool taken = use_take(&io->descriptor->use, &word);
 	if (begins)
 		io->use = word;
-	if (use_generation(word) == use_generation(io->use))
+	if (taken && use_generation(word) == use_generation(io->use))
 		return 0;
-	(void)descriptor_end_use(io->descriptor, io->fd); /* as above */
+	drop_use(io);
 	return -EBADF;
-}
-
-static void drop_use(struct io *io)
-{
-	(void)descriptor_end_use(io->descriptor, io->fd); /* as in take_use */
 }
 
 static void leave_turn(struct io *io)
@@ -105,8 +108,8 @@ static int wait_until_worth_trying(struct io *io)
 
 /* ---- an operation's beginning, middle and end ---- */
 
-/* Returns 0 when the system call may be tried; else the operation is over. */
-static int io_begin(struct io *io, struct weft *weft, int fd, int direction)
+/* Has a use, and has not looked whether it is its turn; else the operation is over. */
+static int io_enter(struct io *io, struct weft *weft, int fd, int direction)
 {
 	struct worker *worker = scheduler_worker_here(weft);
 	if (!worker)
@@ -115,8 +118,13 @@ static int io_begin(struct io *io, struct weft *weft, int fd, int direction)
 	int error = wait_check(worker);
 	if (!error)
 		error = descriptor_of(weft, fd, &io->descriptor);
-	if (!error)
-		error = take_use(io, true);
+	return error ? error : take_use(io, true);
+}
+
+/* Returns 0 when the system call may be tried; else the operation is over. */
+static int io_begin(struct io *io, struct weft *weft, int fd, int direction)
+{
+	int error = io_enter(io, weft, fd, direction);
 	if (error)
 		return error;
 	io->note = readiness_note(&turns_of(io)->readiness);
@@ -135,7 +143,7 @@ static int io_again(struct io *io)
 		leave_turn(io);
 		return error;
 	}
-	readiness_clear(&turns_of(io)->readiness, io->note, READINESS_WORTH);
+	clear(io, READINESS_WORTH);
 	return wait_until_worth_trying(io);
 }
 
@@ -172,30 +180,49 @@ int weft_wait_writable(struct weft *io, int fd)
 	return wait_ready(io, fd, WRITING);
 }
 
-/* Of a descriptor that may block: whether the call would. */
-static bool would_block(const struct io *io)
+/* 0: the call will not block. -EAGAIN: it would; or an error: nobody knows. */
+static int ask(const struct io *io)
 {
-	return !(io->use & USE_ADOPTED) &&
-	       system_is_ready(io->fd, io->direction == WRITING) == 0;
+	if (io->use & USE_ADOPTED)
+		return 0;
+	int ready = system_is_ready(io->fd, io->direction == WRITING);
+	if (ready == 0)
+		return -EAGAIN;
+	return ready < 0 ? ready : 0;
 }
 
 static int64_t try_read(struct io *io, void *buffer, size_t length)
 {
-	if (would_block(io))
-		return -EAGAIN;
+	int error = ask(io);
+	if (error)
+		return error;
 	int64_t got = system_read(io->fd, buffer, length);
 	/* Less than there was room for: a stream has no more now, and the kernel tells when it
 	 * has. At its end it stays ready. */
 	if (got > 0 && (size_t)got < length && (io->use & USE_STREAM) &&
 	    (io->note & (READINESS_HANGUP | READINESS_WATCHED)) == READINESS_WATCHED)
-		readiness_clear(&turns_of(io)->readiness, io->note, READINESS_READY);
+		clear(io, READINESS_READY);
 	return got;
+}
+
+/* There is always that much. */
+static ssize_t read_nothing(struct weft *weft, int fd, void *buffer)
+{
+	struct io io;
+	int error = io_enter(&io, weft, fd, READING);
+	if (error)
+		return error;
+	int64_t got = system_read(fd, buffer, 0);
+	drop_use(&io);
+	return (ssize_t)got;
 }
 
 ssize_t weft_read(struct weft *weft, int fd, void *buffer, size_t length)
 {
 	struct io io;
 	int error;
+	if (length == 0)
+		return read_nothing(weft, fd, buffer);
 	for (error = io_begin(&io, weft, fd, READING); !error; error = io_again(&io)) {
 		int64_t got = try_read(&io, buffer, length);
 		if (got == -EAGAIN)
@@ -208,8 +235,9 @@ ssize_t weft_read(struct weft *weft, int fd, void *buffer, size_t length)
 
 static int64_t try_write(struct io *io, const void *buffer, size_t length)
 {
-	if (would_block(io))
-		return -EAGAIN;
+	int error = ask(io);
+	if (error)
+		return error;
 	/* A pipe that blocks takes so much at once when it says that it is ready. */
 	if (!(io->use & USE_ADOPTED) && length > PIPE_BUF)
 		length = PIPE_BUF;

@@ -79,6 +79,7 @@ static void *helper_main(void *argument)
 	/* Acquire: as in descriptor.c. Pairs with: waiting_of. */
 	struct offload_pool *pool = &load_acquire(&helper->io->waiting)->offload;
 	struct job *job;
+	scheduler_enter_helper(helper->io);
 	if (!helper->segment)
 		helper->segment = claim_segment(helper->io);
 	pthread_mutex_lock(&pool->mutex);

@@ -77,11 +77,15 @@ static inline uint64_t readiness_event(struct readiness *readiness, uint32_t gen
 	return 0;
 }
 
-/* After a system call before which `note` was noted: it is not ready, as far as events go that
- * had come then. flags: READINESS_READY, or READINESS_WORTH after an EAGAIN. */
-static inline void readiness_clear(struct readiness *readiness, uint64_t note,
-				   uint64_t flags)
+/* After a system call of that generation before which `note` was noted: it is not ready, as far as
+ * events go that had come then. A note of the next generation, taken while a close went on, says
+ * nothing of this one's descriptor, nor the call of the next one's. flags: READINESS_READY, or
+ * READINESS_WORTH after an EAGAIN. */
+static inline void readiness_clear(struct readiness *readiness, uint32_t generation,
+				   uint64_t note, uint64_t flags)
 {
+	if (readiness_generation(note) != generation)
+		return;
 	uint64_t word =
 		load_relaxed(&readiness->word); /* a guess; the CAS verifies it */
 	/* Nothing else may have changed. */

@@ -16,7 +16,15 @@ static struct {
 	_Atomic uint32_t handling;            /* handlers that run just now */
 	struct tiny_lock lock;                /* for the owners, and: */
 	struct sigaction before[SIGNALS_MAX]; /* what the program had */
+	/* In the thread of the owner's first worker, which alone touches it. */
+	bool was_blocked[SIGNALS_MAX];
 } process;
+
+/* What a fiber waits for. */
+struct wanted {
+	const int *numbers;
+	size_t count;
+};
 
 /* ---- the handler ---- */
 
@@ -31,9 +39,21 @@ static void note_signal(struct weft *io, int number)
 	(void)poller_wake(&io->poller); /* no error of it is known */
 }
 
+/* In a child of fork: what the program had set is to meet it. */
+static void hand_to_program(int number)
+{
+	(void)system_result(sigaction(number, &process.before[number], NULL));
+	(void)raise(number); /* blocked until the handler returns */
+}
+
 static void handle(int number)
 {
 	int error = system_error();
+	if (scheduler_is_orphan()) {
+		hand_to_program(number);
+		system_set_error(error);
+		return;
+	}
 	/* One order: we are counted before the owner is read. Pairs with: signals_close. */
 	(void)fetch_add_seq_cst(&process.handling, 1);
 	struct weft *io = load_seq_cst(&process.owner[number]);
@@ -46,41 +66,75 @@ static void handle(int number)
 
 /* ---- whose a signal is ---- */
 
+/* Under the lock: whether it can be this runtime's. */
+static int may_own(struct weft *io, int number)
+{
+	struct sigaction found;
+	if (number <= 0 || number >= SIGNALS_MAX || number == SIGKILL ||
+	    number == SIGSTOP)
+		return -EINVAL;
+	struct weft *owner = load_relaxed(&process.owner[number]); /* under the lock */
+	if (owner && owner != io)
+		return -EBUSY;
+	return (int)system_result(sigaction(number, NULL, &found));
+}
+
 /* Under the lock. */
-static int own(struct weft *io, int number)
+static void own(struct weft *io, int number)
 {
 	struct sigaction action = {.sa_handler = handle,
 				   .sa_flags = SA_RESTART | SA_ONSTACK};
-	struct weft *owner = load_relaxed(&process.owner[number]); /* under the lock */
-	if (owner)
-		return owner == io ? 0 : -EBUSY;
+	if (load_relaxed(&process.owner[number])) /* under the lock */
+		return;
 	sigfillset(&action.sa_mask);
 	/* Release: as in note_signal. Pairs with: handle. */
 	store_release(&process.owner[number], io);
-	int error =
-		(int)system_result(sigaction(number, &action, &process.before[number]));
-	if (error < 0)
-		store_relaxed(&process.owner[number], NULL); /* it never came */
+	/* EINVAL only, which may_own would have met. */
+	(void)system_result(sigaction(number, &action, &process.before[number]));
+}
+
+/* All, or none. */
+static int own_all(struct weft *io, const struct wanted *wanted)
+{
+	int error = wanted->count > 0 ? 0 : -EINVAL;
+	lock_take(&process.lock);
+	for (size_t i = 0; i < wanted->count && !error; i++)
+		error = may_own(io, wanted->numbers[i]);
+	for (size_t i = 0; i < wanted->count && !error; i++)
+		own(io, wanted->numbers[i]);
+	lock_give(&process.lock);
 	return error;
 }
 
-static int own_all(struct weft *io, const int *numbers, size_t count)
+/* The caller's thread takes them from now on, whatever the program's threads block. */
+static void unblock(struct worker *worker, const struct wanted *wanted)
 {
-	int error = count > 0 ? 0 : -EINVAL;
-	for (size_t i = 0; i < count; i++)
-		if (numbers[i] <= 0 || numbers[i] >= SIGNALS_MAX)
-			error = -EINVAL;
-	lock_take(&process.lock);
-	for (size_t i = 0; i < count && !error; i++)
-		error = own(io, numbers[i]);
-	lock_give(&process.lock);
-	return error;
+	sigset_t set, before;
+	sigemptyset(&set);
+	for (size_t i = 0; i < wanted->count; i++)
+		sigaddset(&set, wanted->numbers[i]);
+	(void)pthread_sigmask(SIG_UNBLOCK, &set, &before); /* EINVAL only */
+	for (size_t i = 0; i < wanted->count && worker->index == 0; i++)
+		if (sigismember(&before, wanted->numbers[i]) == 1)
+			process.was_blocked[wanted->numbers[i]] = true;
+}
+
+static void block_again(int number)
+{
+	sigset_t set;
+	if (!process.was_blocked[number])
+		return;
+	process.was_blocked[number] = false;
+	sigemptyset(&set);
+	sigaddset(&set, number);
+	(void)pthread_sigmask(SIG_BLOCK, &set, NULL); /* EINVAL only */
 }
 
 static void give_back(struct weft *io, int number)
 {
 	if (load_relaxed(&process.owner[number]) != io) /* under the lock */
 		return;
+	block_again(number);
 	/* What the program had, it may have again. */
 	(void)system_result(sigaction(number, &process.before[number], NULL));
 	/* One order: handlers that come now find no owner. Pairs with: handle. */
@@ -100,11 +154,6 @@ void signals_close(struct weft *io)
 }
 
 /* ---- waiting ---- */
-
-struct wanted {
-	const int *numbers;
-	size_t count;
-};
 
 /* One that has come, or 0. */
 static int take(const struct wanted *wanted)
@@ -165,9 +214,10 @@ int weft_signal_wait(struct weft *io, const int *numbers, size_t count)
 	struct waiting *waiting = waiting_of(io);
 	int error = waiting ? wait_check(worker) : -ENOMEM;
 	if (!error)
-		error = own_all(io, numbers, count);
+		error = own_all(io, &wanted);
 	if (error)
 		return error;
+	unblock(worker, &wanted);
 	struct signals *signals = &waiting->signals;
 	/* Relaxed: the fence of sleeper_attend orders it. */
 	(void)fetch_add_relaxed(&signals->waiters, 1);

@@ -7,6 +7,9 @@
  *
  *   (the program's) -- weft_signal_wait names it first --> ours -- weft_deinit --> (the program's)
  *
+ * A signal can come only to a thread that does not block it. The worker that runs weft_signal_wait
+ * no longer does; in the program's own thread, the first worker's, weft_deinit has it blocked again.
+ *
  * Rejected: a thread in sigwait(3), which cannot be told to stop without another signal; signalfd(2),
  * which is Linux's; a pipe, two more descriptors for a wake that the poller has already. */
 #ifndef WEFT_WAITQUEUE_SIGNAL_H

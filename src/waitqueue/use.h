@@ -6,8 +6,13 @@
  * no system call that began before a close can meet the number's next owner.
  *
  *   open -- use_close, once --> closing, of the next generation; new uses are refused
- *   closing -- use_drop of the last use --> free; whoever dropped it closes the number
+ *   closing -- use_drop of the last use, and then use_free --> free; who has freed it closes the
+ *              number
  *   free = open, for the next owner
+ *
+ * From use_free until the number is closed, one who does not know yet that it is over may take a
+ * use, and meet the old descriptor. So both are done under the descriptor's lock: nothing that is
+ * kept of the descriptor under the lock is then kept of the old one.
  *
  * One word: generation << 32 | closing | what is known of the descriptor | how many uses.
  *
@@ -42,30 +47,34 @@ static inline uint32_t use_generation(uint64_t word)
 	return (uint32_t)(word >> 32);
 }
 
-/* Returns true when the caller, and nobody else, is to close the number now. What it had to do
- * before that is done; from then on the word is the next owner's. */
+/* Drops a use. True: nobody uses a number that is being closed, and use_free is to follow. */
 static inline bool use_drop(struct use *use)
 {
 	/* Release: what we did with the number comes before its close. Acquire: so did the
 	 * others. Pairs with: use_drop. */
 	uint64_t word = fetch_add_acq_rel(&use->word, (uint64_t)-1) - 1;
+	return (word & USE_CLOSING) && !(word & USE_COUNT);
+}
+
+/* Under the descriptor's lock. True: the caller, and nobody else, closes the number, before it gives
+ * the lock. */
+static inline bool use_free(struct use *use)
+{
+	uint64_t word = load_relaxed(&use->word); /* a guess; the CAS verifies it */
 	while ((word & USE_CLOSING) && !(word & USE_COUNT))
-		/* As above. Pairs with: use_take. */
+		/* Acquire and release: as use_drop. Pairs with: use_drop, use_take. */
 		if (cas_acq_rel(&use->word, &word, word & ~(USE_CLOSING | USE_KNOWN)))
 			return true;
 	return false;
 }
 
-/* Takes a use. *word: the generation, and what is known. False: the number is being closed; then
- * *closes tells whether the caller is to close it, as use_drop does. */
-static inline bool use_take(struct use *use, uint64_t *word, bool *closes)
+/* Takes a use, which is to be dropped in any case. *word: the generation, and what is known. False:
+ * the number is being closed. */
+static inline bool use_take(struct use *use, uint64_t *word)
 {
-	/* Acquire: what the last owner left. Pairs with: use_drop. */
+	/* Acquire: what the last owner left. Pairs with: use_free. */
 	*word = fetch_add_acquire(&use->word, 1);
-	if (!(*word & USE_CLOSING))
-		return true;
-	*closes = use_drop(use);
-	return false;
+	return !(*word & USE_CLOSING);
 }
 
 /* Begins a close, and takes a use. *word: of the generation that ends. False: it is being closed

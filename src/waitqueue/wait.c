@@ -50,10 +50,12 @@ static void park(struct weft *io, struct fiber *fiber)
 enum ticket_state wait_park(struct weft *io, const struct wait *wait)
 {
 	struct fiber *fiber = wait->fiber;
-	bool has_timer = wait->hears_deadlines &&
-			 deadline_set(scheduler_worker(io), fiber, wait->key);
-	if (wait->hears_cancel && cancel_look(&fiber->life))
+	/* Before anybody can find a deadline passed: of the two, it is told first. */
+	bool canceled = wait->hears_cancel && cancel_look(&fiber->life);
+	if (canceled)
 		(void)ticket_claim(&fiber->ticket, wait->key, TICKET_CANCELED);
+	bool has_timer = !canceled && wait->hears_deadlines &&
+			 deadline_set(scheduler_worker(io), fiber, wait->key);
 	park(io, fiber);
 	enum ticket_state outcome = ticket_look(&fiber->ticket);
 	if (has_timer)

@@ -30,6 +30,16 @@ Test(error, a_passed_deadline_is_no_errno_value)
 	cr_assert_str_neq(weft_strerror(-WEFT_EDEADLINE), weft_strerror(-ETIMEDOUT));
 }
 
+Test(error, each_that_the_header_names_has_a_text)
+{
+	static const int named[] = {EAGAIN, EBADF,  EBUSY,  ECANCELED, EDEADLK, EINVAL,
+				    EIO,    EMFILE, ENFILE, ENOMEM,    ENOSPC,  EOWNERDEAD,
+				    EPERM,  EPIPE,  WEFT_EDEADLINE};
+	for (size_t i = 0; i < sizeof named / sizeof named[0]; i++)
+		cr_assert_null(strstr(weft_strerror(-named[i]), "errno(3)"), "%d",
+			       named[i]);
+}
+
 Test(error, an_unknown_one_says_where_to_look)
 {
 	cr_assert(strstr(weft_strerror(-4095), "errno(3)"));

@@ -19,7 +19,9 @@ cd "$(dirname "$0")/../.."
 # shellcheck source=tests/tally.sh
 . tests/tally.sh
 
-: "${CC:=cc}" "${PROTOCOLS:=rendezvous fresh ready injection idle}"
+: "${CC:=cc}" "${PROTOCOLS:=rendezvous fresh ready injection idle
+ticket cancel waiters timers job
+}"
 here=tests/explore
 out=$BUILD/explore
 flags="-std=c17 -D_GNU_SOURCE -g -Wall -Wextra -Wconversion -Wpedantic ${WERROR:+-Werror}"
@@ -72,6 +74,7 @@ label() {
 protocol_file() {
 	case $1 in
 	rendezvous) echo future/rendezvous.h ;;
+	ticket | cancel | waiters | timers | job) echo "waitqueue/$1.h" ;;
 	*) echo "scheduler/$1.h" ;;
 	esac
 }

@@ -4,7 +4,7 @@
  * how many segments there are, whose they are, how they ended, and whether they are rings
  * and how large. Then come records of eight bytes:
  *
- *   0  type: below 200 one of the known ones, else as it is
+ *   0  type: below 239 one of the known ones, else as it is
  *   1  arg, three bits; segment, two; then a bit each: the sequences are given and not
  *      counted, the tick goes back, the site is known
  *   2  fiber    3  peer: below 16 a fiber, then a worker's own context
@@ -21,7 +21,8 @@
 #define STEP         8
 #define RECORDS_MOST 96
 #define KNOWN_TYPES  20
-#define NEWER_TYPES  200 /* bytes from here on */
+#define NEWER_TYPES  200 /* bytes from here on: what workers do, */
+#define NEWEST_TYPES 224 /* waits, and then what the tools do not know */
 #define IDS          20  /* fibers 0 to 15, then workers' own contexts */
 #define OBJECTS      4
 
@@ -80,15 +81,22 @@ static uint32_t id_of(uint8_t number)
 static uint8_t type_of(uint8_t byte)
 {
 	uint8_t type = byte % KNOWN_TYPES;
+	if (byte >= NEWEST_TYPES)
+		return byte - NEWEST_TYPES <= TRACE_CANCEL_ACK - TRACE_WAIT_PUSH
+			       ? (uint8_t)(TRACE_WAIT_PUSH + byte - NEWEST_TYPES)
+			       : byte;
 	if (byte >= NEWER_TYPES)
-		return byte < NEWER_TYPES + 24 ? TRACE_STEAL + byte % 6 : byte;
+		return TRACE_STEAL + byte % 6;
 	return type == 17 ? LOCK : type == 18 ? UNLOCK : type;
 }
 
 static bool is_of_object(uint8_t type)
 {
 	return type == LOCK || type == UNLOCK || type == TRACE_WORKER_SLEEP ||
-	       type == TRACE_WORKER_WAKE || type == TRACE_WORKER_AWAKE;
+	       type == TRACE_WORKER_WAKE || type == TRACE_WORKER_AWAKE ||
+	       (type >= TRACE_WAIT_PUSH && type <= TRACE_WAIT_POP) ||
+	       (type >= TRACE_FD_WATCH && type <= TRACE_FD_CLOSE) ||
+	       type == TRACE_OFFLOAD_BEGIN || type == TRACE_OFFLOAD_END;
 }
 
 static bool has_text_below(uint8_t type)
@@ -210,9 +218,9 @@ static size_t write_segment(size_t at, uint16_t index)
 
 static size_t write_schema(size_t at, struct trace_region *region)
 {
-	size_t length = strlen(trace_schema);
+	size_t length = trace_schema_size();
 	*region = (struct trace_region){(uint32_t)at, (uint32_t)length};
-	memcpy(image + at, trace_schema, length);
+	trace_schema_write((char *)image + at);
 	if (plan.ending & OBJECT_EVENTS) {
 		memcpy(image + at + length, more_events, sizeof more_events - 1);
 		region->length += (uint32_t)sizeof more_events - 1;

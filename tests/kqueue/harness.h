@@ -16,7 +16,8 @@ struct test {
 
 /* Each file's tests; the last one has no name. */
 extern const struct test base_tests[], context_tests[], fiber_tests[],
-	scheduler_tests[], future_tests[], poller_tests[];
+	scheduler_tests[], future_tests[], poller_tests[], waitqueue_tests[],
+	waitqueue_io_tests[];
 
 /* Ends the test, from any thread and any stack, unless the condition holds. */
 #define check(holds)                                                                   \

@@ -1,6 +1,7 @@
 /* driver.c: a small program that uses all of the runtime, for mutants.sh to run on mutants.
  *
- * It runs a few rounds of forks, awaits in both orders, yields, names, marks and spans. Then
+ * It runs a few rounds of forks, awaits in both orders, yields, names, marks and spans. Fibers wait
+ * for a pipe, in turn, until it is closed and until a deadline, and for calls that block. Then
  * come stretches in which one thing matters: a fiber is ready while others fork all the time; a
  * thread from outside submits; and, with a second worker, that one sleeps when there is
  * something for it, and main is woken where it does not run. Last, it asks for the end too
@@ -11,14 +12,16 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "weft.h"
 
-enum { ROUNDS = 20, CHILDREN = 8, YIELDS = 5, JOBS = 8 };
+enum { ROUNDS = 20, CHILDREN = 8, YIELDS = 5, JOBS = 8, READERS = 4 };
 
-#define WORK_NS   UINT64_C(5000)      /* another worker wakes and takes a part */
-#define FORK_NS   UINT64_C(100000)    /* so that the trace has room for all */
-#define REST_NS   UINT64_C(20000000)  /* a worker with nothing to do falls asleep */
+#define WORK_NS   UINT64_C(5000)     /* another worker wakes and takes a part */
+#define FORK_NS   UINT64_C(100000)   /* so that the trace has room for all */
+#define REST_NS   UINT64_C(20000000) /* a worker with nothing to do falls asleep */
+#define NAP_NS    INT64_C(2000000)
 #define LINTED_NS UINT64_C(150000000) /* longer than the lints allow */
 
 static void work_for(struct weft *io, uint64_t ns)
@@ -160,6 +163,116 @@ static void wait_for_another(struct weft *io)
 	weft_await(io, &future);
 }
 
+/* ---- stretches in which fibers wait ---- */
+
+static int ends[2]; /* of a pipe */
+
+static void read_one(struct weft *io, const void *context, void *result)
+{
+	char byte;
+	(void)context;
+	*(ssize_t *)result = weft_read(io, ends[0], &byte, 1);
+}
+
+static void nap(struct weft *io)
+{
+	(void)weft_sleep(io, weft_in(NAP_NS));
+}
+
+/* Each child waits before the next is started. */
+static void start_readers(struct weft *io, struct weft_future *futures,
+			  ssize_t results[READERS])
+{
+	for (int i = 0; i < READERS; i++) {
+		weft_async(io, &futures[i], read_one, NULL, 0, &results[i]);
+		nap(io);
+	}
+}
+
+static int open_pipe(struct weft *io)
+{
+	return pipe(ends) || weft_adopt(io, ends[0]) || weft_adopt(io, ends[1]);
+}
+
+static int await_readers(struct weft *io, struct weft_future *futures,
+			 const ssize_t results[READERS], ssize_t right)
+{
+	int wrong = 0;
+	for (int i = 0; i < READERS; i++) {
+		weft_await(io, &futures[i]);
+		wrong |= results[i] != right;
+	}
+	return wrong;
+}
+
+/* One write for all: each takes a byte, and hands its turn on. */
+static int read_in_turn(struct weft *io)
+{
+	struct weft_future futures[READERS];
+	ssize_t results[READERS];
+	if (open_pipe(io))
+		return 1;
+	start_readers(io, futures, results);
+	if (weft_write(io, ends[1], "abcd", READERS) != READERS)
+		return 1;
+	int wrong = await_readers(io, futures, results, 1);
+	return wrong || weft_close(io, ends[0]) || weft_close(io, ends[1]);
+}
+
+/* What they wait for is closed; a duplicate of it lives on, and something comes. */
+static int close_under_readers(struct weft *io)
+{
+	struct weft_future futures[READERS];
+	ssize_t results[READERS];
+	int other;
+	if (open_pipe(io) || (other = dup(ends[0])) < 0)
+		return 1;
+	start_readers(io, futures, results);
+	int wrong = weft_close(io, ends[0]);
+	wrong |= await_readers(io, futures, results, -EBADF);
+	wrong |= weft_write(io, ends[1], "a", 1) != 1;
+	nap(io); /* somebody looks into the poller */
+	return wrong || weft_close(io, other) || weft_close(io, ends[1]);
+}
+
+/* Nothing comes until the deadline. */
+static int read_too_long(struct weft *io)
+{
+	struct weft_deadline deadline;
+	ssize_t got = 0;
+	if (open_pipe(io) || weft_deadline_begin(io, &deadline, weft_in(NAP_NS)))
+		return 1;
+	read_one(io, NULL, &got);
+	int wrong = weft_deadline_end(io, &deadline) != -WEFT_EDEADLINE ||
+		    got != -WEFT_EDEADLINE;
+	return wrong || weft_close(io, ends[0]) || weft_close(io, ends[1]);
+}
+
+static void block(void *argument)
+{
+	(void)usleep(NAP_NS / 1000);
+	atomic_fetch_add((_Atomic int *)argument, 1);
+}
+
+static int offload(struct weft *io)
+{
+	_Atomic int calls = 0;
+	for (int i = 0; i < READERS; i++)
+		if (weft_offload(io, block, &calls))
+			return 1;
+	return atomic_load(&calls) != READERS;
+}
+
+static int run_waits(struct weft *io)
+{
+	if (read_in_turn(io) || close_under_readers(io) || read_too_long(io) ||
+	    offload(io)) {
+		printf("driver: a wait ended wrongly\n");
+		return 1;
+	}
+	return 0;
+}
+
 static void run_stretches(struct weft *io, uint32_t workers)
 {
 	fork_on(io);
@@ -202,6 +315,8 @@ int main(void)
 	if (weft_init(&io, &options) < 0)
 		return 2;
 	if (run_rounds(io))
+		return 1;
+	if (run_waits(io))
 		return 1;
 	run_stretches(io, options.workers);
 	return end_twice(io);

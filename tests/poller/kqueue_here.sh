@@ -1,6 +1,6 @@
 #!/bin/sh
-# kqueue_here.sh: the poller's file for kqueue, run on Linux by the portable tests, with kqueue()
-# and kevent() made of epoll (stand_in/). It shows that kqueue.c does what it says with a kernel
+# kqueue_here.sh: the poller's file for kqueue, run on Linux by the portable tests of it and of what
+# waits on it, with kqueue() and kevent() made of epoll (stand_in/). It shows that kqueue.c does what it says with a kernel
 # that behaves as kqueue(2) describes; it shows nothing about a real one. Three times: with
 # the filter EVFILT_USER for a bell, with a pipe for a bell, and where a pipe without a reader is
 # answered as on NetBSD.
@@ -33,9 +33,12 @@ run() {
 	$CC $flags -Itests/poller/stand_in "$@" -U__linux__ -c src/poller/kqueue.c \
 		-o "$out/$name.o"
 	build "$name" "$name" "$@" tests/kqueue/*.c tests/context/registers_*.S
-	"$out/$name" poller: >"$out/$name.log" 2>&1 || true # its closing line is counted
-	sed "s/^/$name: /" "$out/$name.log"
-	add "$out/$name.log" || true # counted
+	for group in poller waitqueue descriptors; do
+		log=$out/$name-$group.log
+		"$out/$name" $group: >"$log" 2>&1 || true # its closing line is counted
+		sed "s/^/$name, $group: /" "$log"
+		add "$log" || true # counted
+	done
 }
 
 run user-filter

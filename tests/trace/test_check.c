@@ -24,7 +24,7 @@ Test(check, a_good_trace_holds)
 {
 	expect_good(
 		START_0 START_1 CREATE GO BACK MOVED FINISH LAST STOP_1 STOP_0,
-		"10 invariants evaluated, 5 judged: all hold (4 switches, 3 fibers, 2 "
+		"13 invariants evaluated, 5 judged: all hold (4 switches, 3 fibers, 2 "
 		"workers)\n");
 }
 
@@ -35,7 +35,7 @@ Test(check, what_has_no_event_is_not_judged)
 		    "invariant 14 (no lost wake-up) had no event to judge\n"
 		    "invariant 18 (everything ends) had no event to judge\n"
 		    "invariant 21 (sleep in turn) had no event to judge\n"
-		    "10 invariants evaluated, 3 judged: all hold (0 switches, 1 "
+		    "13 invariants evaluated, 3 judged: all hold (0 switches, 1 "
 		    "fiber, 1 worker)\n");
 	expect_good("0 ANCHOR\n", "0 judged: the trace has nothing to judge");
 }
@@ -97,7 +97,7 @@ Test(check, what_the_scheduler_writes_holds)
 {
 	expect_good(
 		BEFORE AWAIT PARKED TAKES ENDS AFTER,
-		"10 invariants evaluated, 7 judged: all hold (4 switches, 2 fibers, 2 "
+		"13 invariants evaluated, 7 judged: all hold (4 switches, 2 fibers, 2 "
 		"workers)\n");
 }
 
@@ -147,7 +147,7 @@ Test(check, a_trace_of_chapter_1_holds)
 	struct answer answer =
 		ask(command_check, "chapters/01-context/recorded/trace.weft");
 	expect_words(answer, EXIT_HOLDS,
-		     "10 invariants evaluated, 5 judged: all hold (");
+		     "13 invariants evaluated, 5 judged: all hold (");
 }
 
 /* ---- what is broken ---- */
@@ -534,7 +534,7 @@ Test(check, the_verdict_counts_what_is_broken_and_what_holds)
 	expect_words(
 		check_text(START_0 CREATE GO BACK "0 WORKER_STOP running=2\n"),
 		EXIT_BROKEN,
-		"10 invariants evaluated, 5 judged: invariants 2 and 18 are broken, 3 "
+		"13 invariants evaluated, 5 judged: invariants 2 and 18 are broken, 3 "
 		"hold (2 switches, 2 fibers, 1 worker)\n");
 }
 
@@ -551,7 +551,7 @@ Test(check, a_lint_is_told_and_breaks_nothing)
 	expect_good(text,
 		    "lint 17 (ready, not run): 1 of 2 waits to run took more than "
 		    "100 ms; the longest was ping's, 500.0 ms from step 2 to step 3\n"
-		    "10 invariants evaluated, 6 judged: all hold (");
+		    "13 invariants evaluated, 6 judged: all hold (");
 }
 
 Test(check, the_limit_of_a_lint_is_the_callers)
@@ -560,7 +560,7 @@ Test(check, the_limit_of_a_lint_is_the_callers)
 	expect_words(check_with(text, &(struct check_options){.lint_ms = 501}),
 		     EXIT_HOLDS,
 		     "lint 17 (ready, not run): 0 of 2 waits to run took more than 501 "
-		     "ms\n10 invariants");
+		     "ms\n13 invariants");
 	/* main was ready for 100 ms when the trace ended. */
 	expect_words(
 		check_with(text, &(struct check_options){.lint_ms = 99}), EXIT_HOLDS,
@@ -594,7 +594,7 @@ Test(check, the_limit_of_a_lint_is_the_callers)
 Test(check, a_window_is_judged_by_what_it_shows)
 {
 	expect_good(RINGS MIDDLE,
-		    "10 invariants evaluated, 5 judged in the window of the last 9 "
+		    "13 invariants evaluated, 5 judged in the window of the last 9 "
 		    "records: all hold (3 switches, 3 fibers, 2 workers)\n");
 }
 

@@ -46,7 +46,7 @@ Test(check_scheduler, a_steal_holds)
 		    "invariant 21 (sleep in turn) had no event to judge\n"
 		    "lint 17 (ready, not run): 0 of 3 waits to run took more than 100 "
 		    "ms\n"
-		    "10 invariants evaluated, 7 judged: all hold (5 switches, 3 "
+		    "13 invariants evaluated, 7 judged: all hold (5 switches, 3 "
 		    "fibers, 2 workers)\n");
 }
 
@@ -418,7 +418,7 @@ Test(check_scheduler, sleep_and_wake_hold)
 		    "100 ms beside a fiber to be taken\n"
 		    "lint 17 (ready, not run): 0 of 3 waits to run took more than 100 "
 		    "ms\n"
-		    "10 invariants evaluated, 9 judged: all hold (");
+		    "13 invariants evaluated, 9 judged: all hold (");
 	/* A wake that finds the worker up leaves no record of the sleep that it prevents. */
 	expect_good(START PING WAKE("1") PONG STEAL RUN AFTER, "all hold (");
 	expect_good(START PING WAKE("1") SLEEP("2") WAKE("3") AWAKE("4")

@@ -9,11 +9,21 @@ static int parse(struct schema *schema, const char *text, struct trace_message *
 	return schema_parse(schema, text, strlen(text), why);
 }
 
+static int parse_own(struct schema *schema, struct trace_message *why)
+{
+	char *text = calloc(trace_schema_size() + 1, 1);
+	cr_assert_not_null(text);
+	trace_schema_write(text);
+	int error = parse(schema, text, why);
+	free(text);
+	return error;
+}
+
 Test(schema, this_builds_own_is_sound)
 {
 	struct schema schema;
 	struct trace_message why;
-	cr_assert_eq(parse(&schema, trace_schema, &why), 0, "%s", why.text);
+	cr_assert_eq(parse_own(&schema, &why), 0, "%s", why.text);
 	const struct schema_event *event = &schema.events[TRACE_SWITCH];
 	cr_assert(event->known);
 	cr_assert_str_eq(event->name, "SWITCH");
@@ -40,7 +50,7 @@ Test(schema, values_come_from_their_bits)
 	struct trace_message why;
 	const struct trace_record record = {
 		.arg = 5, .fiber = 6, .peer = 7, .value = UINT64_C(8) << 32 | 9};
-	cr_assert_eq(parse(&schema, trace_schema, &why), 0);
+	cr_assert_eq(parse_own(&schema, &why), 0);
 	const struct schema_event *event = &schema.events[TRACE_SWITCH];
 	cr_assert_eq(schema_value(event, PLACE_ARG, &record), 5);
 	cr_assert_eq(schema_value(event, PLACE_FIBER, &record), 6);
