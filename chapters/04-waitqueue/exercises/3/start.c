@@ -46,7 +46,7 @@ static void send(struct weft *io, const void *context, void *result)
 	for (int i = 0; i < LENGTH; i++) {
 		if (i > 0 && sender->pause_ns > 0)
 			weft_sleep(io, weft_in(sender->pause_ns));
-		weft_write(io, sender->fd, "word" + i, 1);
+		weft_write(io, sender->fd, &"word"[i], 1);
 	}
 }
 
