@@ -401,11 +401,11 @@ static bool read_value(struct trace_options *options, const char *value, char *p
 }
 
 int trace_open_from_environment(struct trace **result, uint32_t workers,
-				struct trace_message *why)
+				uint32_t others, struct trace_message *why)
 {
 	char path[4096];
 	const char *value = getenv("WEFT_TRACE");
-	struct trace_options options = {.workers = workers};
+	struct trace_options options = {.workers = workers, .others = others};
 	*result = NULL;
 	if (!value || !*value)
 		return 0;

@@ -161,7 +161,7 @@ int main(void)
 	struct trace_message why;
 	if (read_rounds() != 0)
 		return 2;
-	if (trace_open_from_environment(&trace, 1, &why) < 0)
+	if (trace_open_from_environment(&trace, 1, 0, &why) < 0)
 		fprintf(stderr, "demo: %s; running untraced\n", why.text);
 	segment = trace_claim(trace);
 	printf("ROUNDS=%ld\n", rounds);

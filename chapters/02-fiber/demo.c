@@ -27,8 +27,8 @@ struct answer { /* main's; a child writes it in place */
 
 static void compute(struct weft *io, long microseconds)
 {
-	uint64_t end = weft_now(io) + (uint64_t)microseconds * 1000;
-	while (weft_now(io) < end)
+	int64_t end = weft_now(io, WEFT_CLOCK_AWAKE) + (int64_t)microseconds * 1000;
+	while (weft_now(io, WEFT_CLOCK_AWAKE) < end)
 		;
 }
 

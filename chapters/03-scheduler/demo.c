@@ -50,8 +50,8 @@ static void child(struct weft *io, const void *context, void *result)
 
 static void rest(struct weft *io, long microseconds)
 {
-	uint64_t end = weft_now(io) + (uint64_t)microseconds * 1000;
-	while (weft_now(io) < end)
+	int64_t end = weft_now(io, WEFT_CLOCK_AWAKE) + (int64_t)microseconds * 1000;
+	while (weft_now(io, WEFT_CLOCK_AWAKE) < end)
 		;
 }
 

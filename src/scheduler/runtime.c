@@ -47,18 +47,29 @@ static int check_options(struct weft_options *options, const struct weft_options
 /* ---- the trace ---- */
 
 #if defined(WEFT_TRACING)
+/* For each helper thread, and a few from outside; as many as there can be. */
+static uint32_t other_segments(const struct weft_options *options)
+{
+	uint32_t room = TRACE_SEGMENTS_MAX - options->workers;
+	uint32_t wanted = options->helpers + TRACE_OTHERS_DEFAULT;
+	return wanted < room ? wanted : room;
+}
+
 static void open_trace(struct weft *io, const struct weft_options *options)
 {
 	struct trace_message why;
+	uint32_t others = other_segments(options);
 	int error = 0;
 	if (!options->trace_path)
-		error = trace_open_from_environment(&io->trace, options->workers, &why);
+		error = trace_open_from_environment(&io->trace, options->workers,
+						    others, &why);
 	else if (*options->trace_path)
 		error = trace_open(
 			&io->trace,
 			&(struct trace_options){.path = options->trace_path,
 						.records = options->trace_records,
 						.workers = options->workers,
+						.others = others,
 						.ring = options->trace_mode ==
 							WEFT_TRACE_RING},
 			&why);

@@ -714,11 +714,11 @@ Test(check_waits, a_window_does_not_know_who_has_the_turn)
 Test(check_waits, what_only_a_running_fiber_does_breaks_1_elsewhere)
 {
 	static const char *const acts[] = {
-		"1 WAIT_PUSH what=readable waiter=1 queue=60 queue_sequence=1\n"
-		"0 WAIT_POP outcome=canceled waker=1 waiter=1 queue=60 "
-		"queue_sequence=2\n",
-		"1 FD_WATCH directions=both running=1 descriptor=60 "
-		"descriptor_sequence=1\n",
+		("1 WAIT_PUSH what=readable waiter=1 queue=60 queue_sequence=1\n"
+		 "0 WAIT_POP outcome=canceled waker=1 waiter=1 queue=60 "
+		 "queue_sequence=2\n"),
+		("1 FD_WATCH directions=both running=1 descriptor=60 "
+		 "descriptor_sequence=1\n"),
 		"1 FD_CLOSE running=1 descriptor=60 descriptor_sequence=1\n",
 		"1 POLL_BEGIN how=looks running=1\n",
 		"1 POLL_END how=looks running=1\n",

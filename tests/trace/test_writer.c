@@ -289,7 +289,7 @@ static int open_from(const char *value, struct trace **trace, struct trace_messa
 {
 	why->text[0] = '\0';
 	setenv("WEFT_TRACE", value, 1);
-	return trace_open_from_environment(trace, 2, why);
+	return trace_open_from_environment(trace, 2, 0, why);
 }
 
 Test(writer, the_environment_names_the_trace)
@@ -338,7 +338,7 @@ Test(writer, without_the_variable_nothing_is_traced)
 	cr_assert_null(trace);
 	trace = (struct trace *)&trace;
 	unsetenv("WEFT_TRACE");
-	cr_assert_eq(trace_open_from_environment(&trace, 2, &why), 0);
+	cr_assert_eq(trace_open_from_environment(&trace, 2, 0, &why), 0);
 	cr_assert_null(trace);
 }
 

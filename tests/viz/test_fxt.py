@@ -94,11 +94,19 @@ class Checked(Exports):
         weight = fxt_reader.IDLE_WEIGHT if thread >= IDLE_FIBER else None
         self.assertEqual(switch.arguments.get(name), weight, str(switch))
 
+    def check_waits(self, durations: list[tuple[int, int, str, str]]) -> None:
+        """A fiber waits for one thing at a time: each begin has its end before the next."""
+        for thread in {d[1] for d in durations}:
+            own = [d for d in durations if d[1] == thread]
+            self.assertEqual([d[2] for d in own], ["BE"[i % 2] for i in range(len(own))])
+            self.assertEqual([d[3] for d in own[0:len(own) // 2 * 2:2]], [d[3] for d in own[1::2]])
+
     def check_events(self, fxt: Fxt, expected: Expected) -> None:
         events = fxt.of(Event)
-        spans = [(e.ns, e.thread, "B" if e.kind == BEGIN else "E", e.name) for e in events
-                 if e.kind in (BEGIN, END)]
-        self.assert_same(spans, expected.spans)
+        durations = [(e.ns, e.thread, "B" if e.kind == BEGIN else "E", e.name) for e in events
+                     if e.kind in (BEGIN, END)]
+        self.assert_same([d for d in durations if not d[3].startswith("waits: ")], expected.spans)
+        self.check_waits([d for d in durations if d[3].startswith("waits: ")])
         instants = [e for e in events if e.kind == INSTANT]
         marks = [(e.ns, e.thread, e.name, e.arguments["number"]) for e in instants
                  if "number" in e.arguments]
@@ -111,8 +119,8 @@ class Checked(Exports):
         counters = [e for e in fxt.of(Event) if e.kind == COUNTER and e.name == "fibers"]
         self.assert_same([(c.ns, c.arguments["live"], c.arguments["ready"]) for c in counters],
                          expected.counts)
-        named = Counter(r.name for r in fxt.of(Event) if r.kind == BEGIN)
-        self.assertEqual(named.total(), counted["spans"])
+        spans = sum(r.kind == BEGIN and not r.name.startswith("waits: ") for r in fxt.of(Event))
+        self.assertEqual(spans, counted["spans"])
         self.assertEqual(len(fxt.of(Wakeup)), counted["readies"])
         reasons = Counter(s.arguments["reason"] for s in fxt.of(Switch))
         for name, value in counted.items():

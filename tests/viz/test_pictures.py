@@ -10,9 +10,10 @@ from helpers import (SVG, Files, build, ids, needs_matplotlib, needs_neato, text
 from scheduled import scheduled
 from trace_writer import (FINISH, HAD_FINISHED, PARK, WAITS, YIELD, Writer, awaits, crowd,
                           elsewhere, pingpong)
+from waited import story, waited
 
 from weft_viz import (fibers, lanes, latency, plot, rendezvous, stacks, states, svg, switches,
-                      window, workers)
+                      timers, waiters, waits, window, workers)
 from weft_viz.model import PARKED, READY, RUNNING, Model
 
 ODD = 'a<b>&"\'$x$ \\N é 漢字 {|}'
@@ -29,8 +30,9 @@ def draw_states(built: Model, shown: window.Window) -> bytes:
 
 PICTURES = {"switches": draw_switches, "states": draw_states,
             "rendezvous": rendezvous.rendezvous, "stacks": stacks.stacks,
-            "workers": workers.workers, "fibers": fibers.fibers, "latency": latency.latency}
-NAMELESS = ("states", "rendezvous", "latency")
+            "workers": workers.workers, "fibers": fibers.fibers, "latency": latency.latency,
+            "waits": waits.waits, "waiters": waiters.waiters, "timers": timers.timers}
+NAMELESS = ("states", "rendezvous", "latency", "waiters", "timers")
 NAMING = {name: draw for name, draw in PICTURES.items() if name not in NAMELESS}
 
 
@@ -61,7 +63,8 @@ def three_events() -> Writer:
 TRACES = {"5 rounds": pingpong(5, site=True), "50 rounds": pingpong(50), "crowd": crowd(9, 2),
           "three events": three_events(), "no event": nothing_happened(), "no record": Writer(),
           "odd": odd(), "awaits": awaits(site=True), "elsewhere": elsewhere(),
-          "between": elsewhere(between=True), "scheduled": scheduled(2, 20, 3, 300).writer}
+          "between": elsewhere(between=True), "scheduled": scheduled(2, 20, 3, 300).writer,
+          "story": story(), "out of turn": story(True), "waits": waited(4, 40, 600).writer}
 
 
 @needs_matplotlib
@@ -122,7 +125,7 @@ class EveryPicture(Files):
     def test_odd_names_are_text(self) -> None:
         """Where fibers are named at all."""
         for name, draw in PICTURES.items():
-            if name == "latency":
+            if name in ("latency", "waiters", "timers"):
                 continue
             with self.subTest(picture=name):
                 w = odd()

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Callable
 
 from . import (bench, fibers, latency, model, page, plot, reader, rendezvous, sleepers, stacks,
-               states, switches, window, workers)
+               states, switches, timers, waiters, waits, window, workers)
 
 USAGE, UNREADABLE, MISSING, UNWRITABLE = 2, 3, 4, 5
 PICTURES = {
@@ -24,6 +24,9 @@ PICTURES = {
     "fibers": "Why did this take long?",
     "latency": "How long did a ready fiber wait for a worker?",
     "sleepers": "Which states did the workers go through?",
+    "waits": "Who waited for what, and what did the kernel say?",
+    "waiters": "Who stood in which queue, and whose turn came?",
+    "timers": "How late did the timers fire?",
 }
 
 
@@ -142,6 +145,9 @@ def draw(name: str, built: model.Model, shown: window.Window, asked: Asked) -> b
         "fibers": lambda: fibers.fibers(built, shown),
         "latency": lambda: latency.latency(built, shown),
         "sleepers": lambda: draw_sleepers(built, shown, asked),
+        "waits": lambda: waits.waits(built, shown),
+        "waiters": lambda: waiters.waiters(built, shown),
+        "timers": lambda: timers.timers(built, shown),
     }
     picture = pictures[name]()
     write(asked.out, picture)
@@ -154,6 +160,10 @@ def left_out(name: str, built: model.Model) -> str | None:
     if name == "rendezvous" and not built.awaits or name == "latency" and not built.readies:
         return ""
     if name == "sleepers" and not built.sleeps:
+        return ""
+    waiting = built.waiting
+    if name == "waits" and not waiting.seen or name == "waiters" and not waiting.queues or (
+            name == "timers" and not waiting.timers):
         return ""
     return None
 

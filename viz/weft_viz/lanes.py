@@ -32,6 +32,7 @@ class Lane:
     by_step: Stays
     by_tick: Stays  # ticks since the first step
     reason: str = ""  # why this one is shown and others are not
+    heading: bool = False  # only a label, over the lanes that follow
 
     def painted(self, paint: Callable[[Any], Any]) -> Lane:
         """`paint` gives the index of a paint for each name."""
@@ -172,6 +173,8 @@ class Painter:
     def lanes(self, axes: Any, lanes: list[Lane], scale: Scale, top: float) -> None:
         for row, each in enumerate(lanes):
             y = top + row * self.height + (self.height - self.bar) / 2
+            if each.heading:
+                continue
             axes.broken_barh([(scale.low, scale.high - scale.low)], (y, self.bar),
                              facecolors=svg.LANE, linewidth=0)
             if len(given := scale.of(each)):
@@ -346,6 +349,10 @@ def lane_labels(sheet: plot.Sheet, lanes: list[Lane], top: float, height: float)
     for row, each in enumerate(lanes):
         middle = top + (row + 0.5) * height
         up = 4.5 if each.reason else 0
+        if each.heading:
+            sheet.text(svg.MARGIN, middle + size * 0.36 + 3, each.label, size, svg.SOFT,
+                       weight="bold")
+            continue
         sheet.text(LEFT - 8, middle + size * 0.36 - up, svg.fit(each.label, room, size), size,
                    ha="right")
         if each.reason:

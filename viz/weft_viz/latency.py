@@ -21,8 +21,8 @@ from .window import Window
 WIDTH = 880
 LEFT, RIGHT = 232, 40  # the names; half of the last decade's
 PANEL = WIDTH - LEFT - RIGHT
-TOP, WORDS, BARS, GAP, AXIS = 12, 30, 44, 14, 44
-ROW = WORDS + BARS + GAP
+TOP, BARS, GAP, AXIS = 12, 44, 14, 44
+ROW = 30 + BARS + GAP  # with two marks
 DECADE = 8  # bars
 LEAST = 1.0  # pixels of a bar
 ALL = "all waits"
@@ -111,7 +111,12 @@ class Axis:
 
 
 def axis_of(waits: Waits) -> Axis:
-    some = [ns for ns in waits.of.get(ALL, []) if ns >= 1] or [1.0]
+    return axis_over(waits.of.get(ALL, []))
+
+
+def axis_over(times: list[float]) -> Axis:
+    """`times` are sorted."""
+    some = [ns for ns in times if ns >= 1] or [1.0]
     low = math.floor(math.log10(some[0]))
     high = max(low + 1, math.floor(math.log10(some[-1]) + 1e-9) + 1)
     return Axis(max(low, high - DECADES_MAX), high)
@@ -135,13 +140,34 @@ MARKS = (Mark("median", 0.5, 1, True, "solid"), Mark("p99", 0.99, 0, False, (0, 
 MARK_ROOM = 100  # pixels
 
 
-def draw_axis(axes: Any, scaled: Axis, height: float) -> None:
+@dataclass(frozen=True)
+class Row:
+    """One histogram."""
+
+    name: str
+    words: str  # under the name
+    noun: str  # of what it counts
+    paint: Paint
+    times: list[float]  # ns, sorted
+    marks: tuple[Mark, ...] = MARKS
+
+    @property
+    def room(self) -> float:
+        """Of the marks' words, over the bars."""
+        return 4 + 13 * len(self.marks)
+
+    @property
+    def height(self) -> float:
+        return self.room + BARS + GAP
+
+
+def draw_axis(axes: Any, scaled: Axis, height: float, name: str = "from ready to running") -> None:
     edges = [d * DECADE for d in range(scaled.high - scaled.low + 1)]
     axes.set_xlim(0, scaled.bars)
     axes.vlines(edges, 0, height, colors=svg.FAINT, linewidth=0.7, zorder=0)
     axes.set_xticks(edges, [tick(scaled.low + d) for d in range(len(edges))])
     axes.tick_params(axis="x", color=svg.SOFT, labelcolor=svg.SOFT, labelsize=11, length=4)
-    axes.annotate("from ready to running", (1, 0), (0, -36), xycoords="axes fraction",
+    axes.annotate(name, (1, 0), (0, -36), xycoords="axes fraction",
                   textcoords="offset points", ha="right", va="baseline", color=svg.SOFT, size=11)
 
 
@@ -174,22 +200,25 @@ def draw_mark(axes: Any, scaled: Axis, ns: float, mark: Mark, top: float, base: 
                   va="baseline", annotation_clip=False)
 
 
-def draw_row(sheet: plot.Sheet, axes: Any, scaled: Axis, kind: str, waits: list[float],
-             top: float) -> None:
-    base = top + WORDS + BARS
-    counts = scaled.counts(waits)
-    look = KINDS.get(kind, KINDS[ALL])
+def draw_row(sheet: plot.Sheet, axes: Any, scaled: Axis, row: Row, top: float) -> None:
+    base = top + row.room + BARS
+    counts = scaled.counts(row.times)
     axes.hlines([base], 0, scaled.bars, colors=svg.SOFT, linewidth=0.7)
-    draw_bars(axes, counts, look.paint, base)
-    for mark in MARKS:
-        draw_mark(axes, scaled, percentile(waits, mark.share), mark, top, base)
+    draw_bars(axes, counts, row.paint, base)
+    for mark in row.marks:
+        draw_mark(axes, scaled, percentile(row.times, mark.share), mark, top, base)
     room = LEFT - svg.MARGIN - 44
-    y = TOP + top + WORDS + 4
-    sheet.text(svg.MARGIN, y, svg.fit(kind, room, 13), 13, weight="bold")
-    sheet.text(svg.MARGIN, y + 16, svg.fit(look.words, room + 10, 10), 10, svg.SOFT)
-    sheet.text(svg.MARGIN, y + 32, count(len(waits), "wait"), 11, svg.SOFT)
-    sheet.text(LEFT - 8, TOP + top + WORDS + 4, f"{max(counts):,}", 10, svg.SOFT, ha="right")
+    y = TOP + top + row.room + 4
+    sheet.text(svg.MARGIN, y, svg.fit(row.name, room, 13), 13, weight="bold")
+    sheet.text(svg.MARGIN, y + 16, svg.fit(row.words, room + 10, 10), 10, svg.SOFT)
+    sheet.text(svg.MARGIN, y + 32, count(len(row.times), row.noun), 11, svg.SOFT)
+    sheet.text(LEFT - 8, y, f"{max(counts):,}", 10, svg.SOFT, ha="right")
     sheet.text(LEFT - 8, TOP + base + 4, "0", 10, svg.SOFT, ha="right")
+
+
+def row_of(kind: str, times: list[float]) -> Row:
+    look = KINDS.get(kind, KINDS[ALL])
+    return Row(kind, look.words, "wait", look.paint, times)
 
 
 def notes(waits: Waits) -> list[str]:
@@ -219,7 +248,7 @@ def latency(model: Model, window: Window) -> bytes:
     axes = sheet.panel(LEFT, TOP, PANEL, height)
     draw_axis(axes, scaled, height)
     for number, (kind, some) in enumerate(waits.of.items()):
-        draw_row(sheet, axes, scaled, kind, some, number * ROW)
+        draw_row(sheet, axes, scaled, row_of(kind, some), number * ROW)
     if not waits.of:
         sheet.text(LEFT + 8, TOP + 24, "No fiber was made ready and then ran.", 13, svg.SOFT)
     return sheet.finish(svg.Card(

@@ -23,6 +23,7 @@ from typing import Callable, NamedTuple
 
 from .merge import Memberships, Merged, Step, merge
 from .reader import IDLE_FIBERS, WIDE_TYPES, Event, Record, Site, Trace
+from .waiting import Collector, Waiting
 
 NAME_MAX = 63  # characters
 LOSERS_MAX = 4  # workers whose losses a warning places
@@ -42,6 +43,7 @@ class State:
     start_tick: int
     end_tick: int
     cause: str = ""  # the event that began it, with a switch's reason
+    why: str = ""  # what it waits for, while it is parked; see waiting
 
 
 @dataclass(slots=True)
@@ -184,6 +186,7 @@ class Model:
     steals: list[Steal] = field(default_factory=list)
     sleeps: list[Sleep] = field(default_factory=list)  # by their starts
     wakes: list[Wake] = field(default_factory=list)
+    waiting: Waiting = field(default_factory=Waiting)
 
     lost_from: dict[int, int] = field(default_factory=dict)  # by worker: its last step
 
@@ -299,6 +302,8 @@ class Builder:
             "SPAN_END": self._span, "STATUS": self._status, "STEAL": self._steal,
             "WORKER_SLEEP": self._sleep, "WORKER_AWAKE": self._awake, "WORKER_WAKE": self._wake,
         }
+        self._waiting = Collector(trace, self.model.waiting)
+        self._handlers |= self._waiting.handlers
         self._begins = self._first_numbers() if trace.is_window else {}
 
     def build(self) -> Model:
@@ -332,7 +337,7 @@ class Builder:
         found = self.model.fibers.get(number)
         return found or self.model.fibers.setdefault(number, Fiber(number))
 
-    def _enter(self, fiber: Fiber, state: str, step: Step) -> None:
+    def _enter(self, fiber: Fiber, state: str, step: Step) -> State:
         number, tick = step.number, step.tick
         before = self._state.get(fiber.id)
         if before:
@@ -340,6 +345,7 @@ class Builder:
         entered = State(state, number, number, tick, tick, self._cause)
         fiber.states.append(entered)
         self._state[fiber.id] = entered
+        return entered
 
     def _leave_state(self, fiber: Fiber, step: int, tick: int) -> None:
         state = self._state.pop(fiber.id, None)
@@ -383,6 +389,7 @@ class Builder:
             run.end, run.end_tick = last, tick
         for sleep in self._asleep.values():
             sleep.end, sleep.end_tick = last, tick
+        self._waiting.end(last, tick)
         for fiber in model.fibers.values():
             self._leave_state(fiber, last, tick)
         set_labels(list(model.fibers.values()))
@@ -413,7 +420,9 @@ class Builder:
         self._goes_on(previous, step)
         self._cause = cause
         self._end_run(step, reason, site)
-        self._enter(self._fiber(previous), AFTER.get(reason, PARKED), step)
+        left = self._enter(self._fiber(previous), AFTER.get(reason, PARKED), step)
+        if left.name == PARKED:
+            left.why = self._waiting.why(previous)
         self._cause = event.name  # why the other left says nothing of the one that comes
         self._start_run(following, step)
         switches = self.model.switches
@@ -467,6 +476,8 @@ class Builder:
 
     def _await(self, step: Step, event: Event, get: Getters) -> None:
         found = self._trace.schema.choice(event, "found", get["found"](step.record))
+        if found == "waits":
+            self._waiting.awaits(get["awaiter"](step.record))
         self.model.awaits.append(Await(step.number, get["awaiter"](step.record),
                                        get["target"](step.record), found == "finished",
                                        self._trace.site(step.record)))

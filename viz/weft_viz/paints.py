@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from . import model as m, svg
+from . import model as m, svg, waiting
 from .model import Model
 
 
@@ -37,6 +37,25 @@ STATES = {
     m.READY: Paint(svg.ORANGE, "////", "ready"),
     m.PARKED: Paint(svg.GREY, "|||", "parked"),
     m.FINISHED: Paint(svg.SOFT, "", "", thin=True),
+}
+
+# Why a fiber is parked, where the trace tells: what it waits for.
+PURPLE, YELLOW = "#cc79a7", "#f0e442"  # of Okabe and Ito's, too
+ON_BLUE = "#ffffff"
+WAITS = {
+    waiting.IO: Paint(svg.BLUE, "", "I/O", text=ON_BLUE),
+    waiting.TIMER: Paint(PURPLE, "\\\\\\\\", "timer"),
+    waiting.QUEUE: Paint(svg.VERMILION, "xx", "queue"),
+    waiting.OFFLOAD: Paint(YELLOW, "--", "offload"),
+    waiting.SIGNAL: Paint(svg.BLUE, "++", "signal", ink="#ffffff70", text=ON_BLUE),
+    waiting.AWAIT: Paint(svg.GREY, "", "await"),
+}
+
+WAIT_WORDS = {
+    waiting.IO: "waits for I/O", waiting.TIMER: "waits for its timer",
+    waiting.QUEUE: "waits for its turn in a queue",
+    waiting.OFFLOAD: "waits for an offloaded call", waiting.SIGNAL: "waits for a signal",
+    waiting.AWAIT: "waits for a fiber's result",
 }
 
 # Where ready fibers wait: shades of the colour that ready has, the first for no worker's queue.

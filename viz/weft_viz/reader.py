@@ -30,7 +30,7 @@ SITE_SIZE = 16
 IDLE_FIBERS = 0xFFFF0000
 
 RING = 1  # a segment's only flag
-WORKER, FOREIGN = 0, 2  # the first and the last role
+WORKER, HELPER, FOREIGN = 0, 1, 2  # roles
 CLOCK_CYCLES = 2
 ANCHOR_NS = 10_000_000  # from so long after the start on, an anchor knows the clock better
 READINGS = 3  # of a file that its program cuts short meanwhile; it does so once
@@ -158,6 +158,8 @@ class Trace:
     dropped: int = 0  # records lost, in all segments, and one for each thread without a segment
     lost_statuses: int = 0
     is_window: bool = False  # the beginning is missing by design; that is no loss
+    monotonic_ns0: int = 0  # what two clocks said at tick0
+    realtime_ns0: int = 0
 
     @property
     def clean(self) -> bool:
@@ -343,7 +345,8 @@ def decode(path: str, data: bytes, heads: dict[int, int] | None = None) -> Trace
                   read_sites(regions.sites, regions.strings),
                   [segment for segment, _ in parts if segment.claimed], regions.strings,
                   header[20], workers or segments, cost,
-                  sum(segment.dropped for segment, _ in parts) + lost_writers, lost_statuses)
+                  sum(segment.dropped for segment, _ in parts) + lost_writers, lost_statuses,
+                  monotonic_ns0=header[10], realtime_ns0=header[11])
     cut_to_window(trace)
     if header[7] == CLOCK_CYCLES and not trace.clean:
         trace.ticks_per_second = rate_of_anchors(trace, header[10])

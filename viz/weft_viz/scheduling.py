@@ -3,6 +3,7 @@
 The strip of ready fibers follows from READY, SWITCH and STEAL; see queues. It is stacked by the
 queue in which they wait, where the workers are few. Steals that are too many for arrows are
 counted by a strip of their own; wakes that are too many are left out, and the picture says so.
+A trace of waits has a strip of parked fibers, too, by what they wait for.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ from typing import Any
 from . import arrows, lanes, plot, queues, strips
 from .bars import Stays
 from .lanes import Lane, Strip
-from .model import Model, Sleep, count
-from .paints import INJECTED, QUEUES, STOLEN, TAKEN, Paint, queue_paint
+from .model import PARKED, Model, Sleep, count
+from .paints import (INJECTED, QUEUES, STATES, STOLEN, TAKEN, WAIT_WORDS, WAITS, Paint,
+                     queue_paint)
 from .queues import NOBODY, SHARED, UNKNOWN, Wait
 from .window import Window
 
@@ -113,6 +115,30 @@ def add_ready(model: Model, window: Window, drawn: Scheduling, base: int) -> Non
     drawn.said.append(f"At most {count(int(found.after.max()), 'fiber')} were ready at once.")
 
 
+# ---- parked fibers ----
+
+
+def add_parked(model: Model, window: Window, drawn: Scheduling, base: int) -> None:
+    """By what they wait for, where the trace tells of waits."""
+    if not model.waiting.seen:
+        return
+    states = [s for fiber in model.people() for s in fiber.states
+              if s.name == PARKED and window.meets(s.start, s.end)]
+    names = [why for why in ("", *WAITS) if any(s.why == why for s in states)]
+    first = base + len(drawn.paints)
+    index = {why: first + i for i, why in enumerate(names)}
+    every = lanes.lane("", ((index[s.why], s.start, s.end, s.start_tick, s.end_tick)
+                            for s in states), model)
+    np = plot.numpy()
+    found = strips.levels(model, window, np.array([s.start for s in states], int),
+                          np.array([s.end for s in states], int))
+    drawn.paints += [WAITS.get(why, STATES[PARKED]) for why in names]
+    drawn.keys += [(index[why], WAIT_WORDS.get(why, "parked, waiting")) for why in names]
+    drawn.below.append(strips.Counted(every, ("parked", "fibers"), strips.QUEUED, found))
+    drawn.notes.append("Then: how many are parked, by what they wait for.")
+    drawn.said.append(f"At most {count(int(found.after.max()), 'fiber')} were parked at once.")
+
+
 # ---- steals and wakes ----
 
 
@@ -178,6 +204,7 @@ def scheduling(model: Model, window: Window, workers: list[int], base: int) -> S
     rows = {worker: row for row, worker in enumerate(workers)}
     drawn = Scheduling(arrows.worker_arrows(model, window, rows))
     add_ready(model, window, drawn, base)
+    add_parked(model, window, drawn, base)
     add_arrows(model, window, drawn, base)
     drawn.said += pairs(model, window)
     return drawn

@@ -24,7 +24,7 @@ from bookkit.markdown import IMAGE, Page, Region
 from bookkit.problem import Report, Wrong
 
 KINDS = ("switches", "stacks", "workers", "fibers", "latency", "states", "rendezvous",
-         "sleepers")
+         "sleepers", "waits", "waiters", "timers")
 GRAPHVIZ = ("switches", "states", "sleepers")
 VERSIONS = "versions.txt"
 

@@ -110,7 +110,7 @@ int main(void)
 {
 	struct trace *trace;
 	struct trace_message why;
-	if (trace_open_from_environment(&trace, 1, &why) < 0)
+	if (trace_open_from_environment(&trace, 1, 0, &why) < 0)
 		fprintf(stderr, "%s; running untraced\n", why.text);
 	segment = trace_claim(trace);
 	game(trace);

@@ -282,7 +282,7 @@ int main(void)
 {
 	struct trace *trace;
 	struct trace_message why;
-	if (trace_open_from_environment(&trace, WORKERS, &why) != 0) {
+	if (trace_open_from_environment(&trace, WORKERS, 0, &why) != 0) {
 		printf("%s\n", why.text);
 		return 1;
 	}

@@ -283,7 +283,7 @@ int main(void)
 	static struct worker worker;
 	struct trace *trace;
 	struct trace_message why;
-	if (trace_open_from_environment(&trace, 1, &why) != 0) {
+	if (trace_open_from_environment(&trace, 1, 0, &why) != 0) {
 		printf("%s\n", why.text);
 		return 1;
 	}

@@ -527,7 +527,7 @@ static void tell(struct order *order)
 {
 	struct trace *trace;
 	struct trace_message why;
-	if (trace_open_from_environment(&trace, setting.workers, &why) != 0) {
+	if (trace_open_from_environment(&trace, setting.workers, 0, &why) != 0) {
 		printf("%s\n", why.text);
 		return;
 	}

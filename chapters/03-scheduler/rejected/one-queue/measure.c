@@ -21,12 +21,12 @@ int main(void)
 	struct weft_future future[FIBERS];
 	if (weft_init(&io, &(struct weft_options){.workers = WORKERS}) < 0)
 		return 1;
-	uint64_t began = weft_now(io);
+	int64_t began = weft_now(io, WEFT_CLOCK_AWAKE);
 	for (int i = 0; i < FIBERS; i++)
 		weft_async(io, &future[i], pass, NULL, 0, NULL);
 	for (int i = 0; i < FIBERS; i++)
 		weft_await(io, &future[i]);
 	printf("%.1f\n",
-	       (double)(weft_now(io) - began) * WORKERS / (1.0 * FIBERS * YIELDS));
+	       (double)(weft_now(io, WEFT_CLOCK_AWAKE) - began) * WORKERS / (1.0 * FIBERS * YIELDS));
 	return weft_deinit(io) < 0;
 }
