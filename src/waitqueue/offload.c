@@ -213,7 +213,7 @@ static bool withdraw(struct worker *worker, struct offload_pool *pool, struct jo
 /* The call uses the fiber's stack, so it cannot be left. */
 static void wait_for_end(struct weft *io, struct offload_pool *pool, struct job *job)
 {
-	struct wait wait;
+	struct one_wait wait;
 	wait_open(&wait, scheduler_worker(io), WAIT_HEARS_NOTHING);
 	pthread_mutex_lock(&pool->mutex);
 	bool waits = job_wait_on(job, wait.key);
@@ -233,7 +233,7 @@ int weft_offload(struct weft *io, weft_offloaded *function, void *argument)
 	int error = waiting ? wait_check(worker) : -ENOMEM;
 	if (error)
 		return error;
-	struct wait wait;
+	struct one_wait wait;
 	wait_open(&wait, worker, WAIT_HEARS_ALL);
 	struct fiber *fiber = wait.fiber;
 	struct job job = {.function = function,
