@@ -263,7 +263,7 @@ int weft_check_cancel(struct weft *io);
  * its number may be another's a moment later. */
 
 /* Makes `fd` Weft's own. Errors: -EBADF, -ENOMEM. A regular file or a directory is always ready, and
- * stays as it is. */
+ * stays as it is. A pipe is to have packets, if it is to have any, from pipe2(2) on (O_DIRECT). */
 int weft_adopt(struct weft *io, int fd);
 
 /* Closes `fd`. Whoever waits for it goes on with -EBADF, on every worker. The number goes back to

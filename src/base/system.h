@@ -105,7 +105,7 @@ int system_set_nonblocking(int fd);
 /* What sort of thing `fd` is. */
 enum system_kind {
 	SYSTEM_FILE = 1, /* it has no readiness: a regular file, a directory, a disk */
-	SYSTEM_STREAM = 2, /* bytes without limits between them: TCP */
+	SYSTEM_STREAM = 2, /* bytes without limits between them: a pipe, TCP */
 	SYSTEM_OTHER = 3,
 };
 int system_kind_of(int fd);
