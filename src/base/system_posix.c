@@ -213,17 +213,6 @@ static bool is_tcp(int fd)
 	       (address.ss_family == AF_INET || address.ss_family == AF_INET6);
 }
 
-/* Of a pipe: a read ends with the first of them. Made so by pipe2(2), both ends say it. */
-static bool has_packets(int fd)
-{
-#if defined(__linux__)
-	return fcntl(fd, F_GETFL) & O_DIRECT;
-#else
-	(void)fd;
-	return false;
-#endif
-}
-
 int system_kind_of(int fd)
 {
 	struct stat status;
@@ -232,9 +221,9 @@ int system_kind_of(int fd)
 	if (S_ISREG(status.st_mode) || S_ISDIR(status.st_mode) ||
 	    S_ISBLK(status.st_mode))
 		return SYSTEM_FILE;
-	if (S_ISFIFO(status.st_mode))
-		return has_packets(fd) ? SYSTEM_OTHER : SYSTEM_STREAM;
-	return S_ISSOCK(status.st_mode) && is_tcp(fd) ? SYSTEM_STREAM : SYSTEM_OTHER;
+	if (S_ISFIFO(status.st_mode) || (S_ISSOCK(status.st_mode) && is_tcp(fd)))
+		return SYSTEM_STREAM;
+	return SYSTEM_OTHER;
 }
 
 int system_map_shared(int fd, size_t size, void **address)
