@@ -4,8 +4,8 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/wait.h>
-#include <time.h>
 
+#include "context/annotate.h"
 #include "tests/waitqueue/descriptors.h"
 
 /* ---- children ---- */
@@ -299,6 +299,9 @@ Test(forks, inherit_nothing_of_the_runtime_by_exec)
 /* In the child they are what the program had set: by default they end it. */
 Test(forks, have_the_programs_signals)
 {
+#if defined(ANNOTATE_TSAN)
+	cr_skip_test("TSan keeps a signal that is raised in a handler");
+#endif
 	struct weft *io = begin(2);
 	const int number = SIGUSR1;
 	sigset_t set;
@@ -310,10 +313,7 @@ Test(forks, have_the_programs_signals)
 	cr_assert_eq(weft_signal_wait(io, &number, 1), number);
 	pid_t child = fork();
 	if (child == 0) {
-		const struct timespec pause = {0, 1000000};
 		(void)raise(SIGUSR1);
-		for (int i = 0; i < 200; i++) /* TSan keeps a signal for a later call */
-			(void)nanosleep(&pause, NULL);
 		_exit(0);
 	}
 	int status = status_of(child);
