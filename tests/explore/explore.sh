@@ -35,11 +35,6 @@ $CC --version | grep -q clang || watched="$watched -Wno-tsan"
 # whole PROTOCOL: a line for each search.
 whole() {
 	case $1 in
-	turn)
-		echo threads=2 operations=2
-		echo threads=3 operations=1 preemptions=3
-		echo threads=3 operations=1 executions=2000000
-		;;
 	close)
 		echo threads=2 operations=1
 		echo threads=2 operations=2 preemptions=3

@@ -8,7 +8,8 @@
  * the number is closed. The kernel K times adds a unit, or at last the end, to whatever the number
  * is, takes an edge, and tells of it later; then it tells of what comes. Two threads without the
  * kernel, and more of more than one operation, begin with a unit or none, and watched or not if there
- * is a kernel; others with none, watched.
+ * is a kernel; others with none, watched. Three threads of one operation have no end, and no unit for
+ * the next owner but the kernel's.
  *
  * A read is what waitqueue/io.c makes of one, a close and an event what descriptor.c does.
  *
@@ -33,6 +34,7 @@ static struct {
 	struct turns turns;
 } descriptor;
 static int rounds;
+static bool is_small; /* three threads of one operation: there is no choice */
 /* What each owner's calls touch, and a close frees; plain, so that uses must order it. */
 static bool is_open[GENERATIONS];
 
@@ -251,7 +253,7 @@ static void owning_thread(int number)
 		close_number();
 		explore_wait(&given_back);
 		kernel_begin_owner(&kernel, owner_of(FIRST + i),
-				   (uint64_t)explore_choose(2));
+				   is_small ? 0 : (uint64_t)explore_choose(2));
 		if (i == 1)
 			explore_post(&opened);
 		explore_check(read_once(number, FIRST + i, 1) != CLOSED);
@@ -278,7 +280,7 @@ static void kernel_thread(int number)
 {
 	(void)number;
 	for (int i = 0; i < rounds; i++) {
-		bool ends = i == rounds - 1 && explore_choose(2);
+		bool ends = i == rounds - 1 && !is_small && explore_choose(2);
 		kernel_add(&kernel, ends ? KERNEL_HANGUP : 1);
 		tell();
 	}
@@ -318,6 +320,7 @@ static void setup_descriptor(bool has_kernel, bool is_varied)
 static void setup(int threads, int operations)
 {
 	rounds = operations;
+	is_small = threads > 2 && operations == 1;
 	bool has_kernel = threads > 2 || !explore_choose(2);
 	bool is_varied = threads == 2 ? !has_kernel : operations > 1;
 	setup_descriptor(has_kernel, is_varied);
