@@ -9,7 +9,7 @@ bars     stays narrower than a pixel: what becomes of them, with numpy
 paints   the colours of fibers, states and queues
 queues   where ready fibers wait for a worker, and how long
 lanes strips arrows     what workers and fibers share; scheduling is what workers adds
-switches states rendezvous stacks workers fibers latency sleepers waits waiters timers
+switches states rendezvous stacks workers fibers latency sleepers waits waiters timers tickets
          the pictures
 source page              the page that stands alone
 __main__ the command

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Callable
 
 from . import (bench, fibers, latency, model, page, plot, reader, rendezvous, sleepers, stacks,
-               states, switches, timers, waiters, waits, window, workers)
+               states, switches, tickets, timers, waiters, waits, window, workers)
 
 USAGE, UNREADABLE, MISSING, UNWRITABLE = 2, 3, 4, 5
 PICTURES = {
@@ -27,6 +27,7 @@ PICTURES = {
     "waits": "Who waited for what, and what did the kernel say?",
     "waiters": "Who stood in which queue, and whose turn came?",
     "timers": "How late did the timers fire?",
+    "tickets": "How did the waits end?",
 }
 
 
@@ -135,6 +136,13 @@ def draw_sleepers(built: model.Model, shown: window.Window, asked: Asked) -> byt
     return states.draw(graph, text)
 
 
+def draw_tickets(built: model.Model, shown: window.Window, asked: Asked) -> bytes:
+    """Also writes the dot text."""
+    text, graph = tickets.tickets(built, shown)
+    write(asked.out.with_suffix(".dot"), text.encode())
+    return states.draw(graph, text)
+
+
 def draw(name: str, built: model.Model, shown: window.Window, asked: Asked) -> bytes:
     pictures: dict[str, Callable[[], bytes]] = {
         "switches": lambda: draw_switches(built, shown, asked),
@@ -148,6 +156,7 @@ def draw(name: str, built: model.Model, shown: window.Window, asked: Asked) -> b
         "waits": lambda: waits.waits(built, shown),
         "waiters": lambda: waiters.waiters(built, shown),
         "timers": lambda: timers.timers(built, shown),
+        "tickets": lambda: draw_tickets(built, shown, asked),
     }
     picture = pictures[name]()
     write(asked.out, picture)
@@ -163,7 +172,8 @@ def left_out(name: str, built: model.Model) -> str | None:
         return ""
     waiting = built.waiting
     if name == "waits" and not waiting.seen or name == "waiters" and not waiting.queues or (
-            name == "timers" and not waiting.timers):
+            name == "timers" and not waiting.timers or name == "tickets" and not (
+                waiting.queues or waiting.timers)):
         return ""
     return None
 

@@ -58,6 +58,7 @@ class Plan:
     straight: tuple[Pair, ...]
     colors: dict[str, str]
     left_out: str  # what the picture says of it
+    also: dict[Pair, tuple[str, ...]] = field(default_factory=dict)  # other events of the design
 
 
 FIBERS = Plan("states", "Which states did the fibers go through?", COLUMNS, DESIGN, OTHERS,
@@ -87,7 +88,8 @@ class Graph:
     def allows(self, pair: Pair, event: str) -> bool:
         """Whether the design has this transition, by this event."""
         usual = {**self.plan.design, **self.plan.others}.get(pair, ("", ""))[0].split(",")[0]
-        return usual != "" and event.split(",")[0] in (usual, "WORKER_START")
+        usual_too = (usual, *self.plan.also.get(pair, ()), "WORKER_START")
+        return usual != "" and event.split(",")[0] in usual_too
 
     def sound(self, pair: Pair) -> bool:
         return all(self.allows(pair, event) for event in self.edges[pair])
@@ -175,7 +177,7 @@ def dot(graph: Graph) -> str:
         f"  node [shape=box style=rounded fixedsize=true width={inches(graph.node_width)} "
         f"height={inches(NODE_HEIGHT)} fontsize={NAME_SIZE}];\n"
         f"  edge [fontsize={LABEL_SIZE} arrowsize=0.8];\n"
-        f"  {{ rank=min; {columns[0]}; }}\n  {{ rank=max; {columns[-1]}; }}\n",
+        f"  {{ rank=min; \"{columns[0]}\"; }}\n  {{ rank=max; \"{columns[-1]}\"; }}\n",
         *(node(graph, state) for state in columns),
         *(edge(graph, pair) for pair in sorted(graph.edges, key=graph.place)),
         "}\n",
@@ -183,7 +185,7 @@ def dot(graph: Graph) -> str:
 
 
 def node(graph: Graph, state: str) -> str:
-    return f'  {state} [label="{NEWLINE.join([state, *graph.inside[state]])}"];\n'
+    return f'  "{state}" [label="{NEWLINE.join([state, *graph.inside[state]])}"];\n'
 
 
 def edge(graph: Graph, pair: Pair) -> str:
@@ -194,7 +196,7 @@ def edge(graph: Graph, pair: Pair) -> str:
     label = (f'<<TABLE BORDER="0" CELLPADDING="0" FIXEDSIZE="TRUE" WIDTH="{width:g}" '
              f'HEIGHT="{height:g}"><TR><TD>{"<BR/>".join(map(quote, lines))}</TD></TR></TABLE>>')
     straight = " weight=8" if pair in graph.plan.straight else ""
-    return f'  {left} -> {right} [id="{"-".join(pair)}" label={label}{back}{straight}];\n'
+    return f'  "{left}" -> "{right}" [id="{"-".join(pair)}" label={label}{back}{straight}];\n'
 
 
 def run_dot(text: str) -> dict:

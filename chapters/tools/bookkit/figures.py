@@ -24,8 +24,8 @@ from bookkit.markdown import IMAGE, Page, Region
 from bookkit.problem import Report, Wrong
 
 KINDS = ("switches", "stacks", "workers", "fibers", "latency", "states", "rendezvous",
-         "sleepers", "waits", "waiters", "timers")
-GRAPHVIZ = ("switches", "states", "sleepers")
+         "sleepers", "waits", "waiters", "timers", "tickets")
+GRAPHVIZ = ("switches", "states", "sleepers", "tickets")
 VERSIONS = "versions.txt"
 
 
