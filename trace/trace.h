@@ -82,8 +82,7 @@ int trace_open(struct trace **trace, const struct trace_options *options,
 /* Opens the trace that the environment variable WEFT_TRACE asks for: a path, and behind
  * commas "ring" and a number of records a segment, as in "path,ring,1000". Returns 0 with
  * *trace NULL when the variable is unset or empty. */
-int trace_open_from_environment(struct trace **trace, uint32_t workers,
-				uint32_t others,
+int trace_open_from_environment(struct trace **trace, uint32_t workers, uint32_t others,
 				struct trace_message *why);
 
 /* Marks the trace clean, gives the unused space back and frees it. No thread may write

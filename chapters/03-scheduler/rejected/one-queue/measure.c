@@ -26,7 +26,7 @@ int main(void)
 		weft_async(io, &future[i], pass, NULL, 0, NULL);
 	for (int i = 0; i < FIBERS; i++)
 		weft_await(io, &future[i]);
-	printf("%.1f\n",
-	       (double)(weft_now(io, WEFT_CLOCK_AWAKE) - began) * WORKERS / (1.0 * FIBERS * YIELDS));
+	printf("%.1f\n", (double)(weft_now(io, WEFT_CLOCK_AWAKE) - began) * WORKERS /
+				 (1.0 * FIBERS * YIELDS));
 	return weft_deinit(io) < 0;
 }
