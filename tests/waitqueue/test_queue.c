@@ -155,7 +155,8 @@ Test(queue, a_canceled_one_leaves_the_others_in_order)
 /* It lies on a stack that is another's by then. */
 Test(queue, who_has_left_is_not_in_it)
 {
-	EACH_WORKERS(workers) {
+	EACH_WORKERS(workers)
+	{
 		struct weft *io = begin(workers);
 		line_up(io, 0, 2);
 		cr_assert(cancel(io, &futures[1]));
