@@ -235,6 +235,14 @@ static void wait_for_wake(struct weft *io, const void *context, void *result)
 	*(int *)result = wait_in(io, &queue);
 }
 
+static void enter_and_wait(struct weft *io, const void *context, void *result)
+{
+	struct weft_deadline deadline;
+	enter(io, &deadline, *(const int64_t *)context);
+	*(int *)result = wait_in(io, &queue);
+	leave(io, &deadline, 0);
+}
+
 Test(deadline, children_do_not_inherit)
 {
 	EACH_WORKERS(workers)
@@ -251,6 +259,26 @@ Test(deadline, children_do_not_inherit)
 		weft_await(io, &child); /* no point: its deadline has passed */
 		cr_assert_eq(answer, 0);
 		leave(io, &deadline, -WEFT_EDEADLINE);
+		end(io);
+	}
+}
+
+/* Else it would be looked at, long after the scope and the fiber. */
+Test(deadline, of_a_wait_that_was_woken_is_dropped)
+{
+	EACH_WORKERS(workers)
+	{
+		struct weft *io = begin(workers);
+		struct weft_future future;
+		int64_t ns = LONG;
+		int answer = 1;
+		weft_async(io, &future, enter_and_wait, &ns, sizeof ns, &answer);
+		cr_assert(until_waits(io, &future));
+		cr_assert_neq(scheduler_next_deadline(io), UINT64_MAX);
+		cr_assert_eq(waitqueue_wake(io, &queue, 1), 1);
+		weft_await(io, &future);
+		cr_assert_eq(answer, 0);
+		cr_assert_eq(scheduler_next_deadline(io), UINT64_MAX);
 		end(io);
 	}
 }
