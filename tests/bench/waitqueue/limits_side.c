@@ -2,7 +2,7 @@
  *
  *   hops PAIRS HOPS    the same bytes on the same pipes, each passed on by one loop around
  *                      epoll_wait, registered once and edge-triggered: no fibers, no queues
- *   clock N            clock_gettime
+ *   clock N            to read the monotonic clock
  *   call N             the cheapest system call */
 #include <sys/epoll.h>
 #include <sys/syscall.h>
@@ -83,10 +83,11 @@ static double measure_hops(int pairs, int hops)
 
 static double measure_clock(int times, int unused)
 {
+	struct timespec now;
 	(void)unused;
 	double start_ns = side_now_ns();
 	for (int i = 0; i < times; i++)
-		(void)side_now_ns();
+		(void)clock_gettime(CLOCK_MONOTONIC, &now);
 	return side_now_ns() - start_ns;
 }
 
