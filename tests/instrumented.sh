@@ -66,11 +66,16 @@ of_compiler=
 
 case $tool in
 asan)
+	: "${FAULTS_RUNS:=20}" # of a storm; each takes longer
+	export FAULTS_RUNS
 	under "asan$of_compiler" 10000000 \
 		SANITIZE='-fsanitize=address,undefined -fno-omit-frame-pointer'
 	;;
 tsan)
 	export TSAN=1
+	# All but faults, whose wrappers stand where TSan's own are.
+	: "${MODULES:=$(ls -d tests/*/test_*.c | sed 's/^tests\///; s/\/.*//' | sort -u |
+		grep -vx faults | tr '\n' ' ')}"
 	under "tsan$of_compiler" 1000000 SANITIZE=-fsanitize=thread
 	# The second question of src/context/annotate.h: the library is not watched itself.
 	under "tsan-no-sync$of_compiler" 1000000 SANITIZE=-fsanitize=thread \
@@ -82,7 +87,7 @@ valgrind)
 	: "${MIGRATIONS:=100}" # it runs one thread at a time
 	export MIGRATIONS
 	# All that switch; the trace's tools do not, and take minutes.
-	: "${MODULES:=base context poller fiber scheduler future}"
+	: "${MODULES:=base context poller fiber scheduler waitqueue future}"
 	under valgrind 100000
 	;;
 *)

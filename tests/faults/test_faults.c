@@ -219,10 +219,19 @@ static uint64_t seed_given(void)
 	return text ? strtoull(text, NULL, 10) : SEED;
 }
 
+/* How long a storm lasts at most. FAULTS_RUNS makes it shorter, where each run takes longer. */
+static uint64_t runs_of_storm(bool told)
+{
+	const char *text = getenv("FAULTS_RUNS");
+	uint64_t most = told ? TOLD_RUNS : STORM_RUNS;
+	uint64_t given = text ? strtoull(text, NULL, 10) : most;
+	return given < most ? given : most;
+}
+
 static void storm(const struct scenario *scenario, uint32_t count, bool told)
 {
 	uint64_t faults = 0, seed = seed_given(), runs;
-	uint64_t most = told ? TOLD_RUNS : STORM_RUNS;
+	uint64_t most = runs_of_storm(told);
 	for (runs = 0; faults < STORM_FAULTS && runs < most; runs++) {
 		/* One call in fifty; or one in seven, up to nearly every second. */
 		unsigned permille = told ? 20 : 150 + 75 * (unsigned)(runs % 5);
