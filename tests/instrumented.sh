@@ -74,7 +74,7 @@ asan)
 tsan)
 	export TSAN=1
 	# All but faults, whose wrappers stand where TSan's own are.
-	: "${MODULES:=$(ls -d tests/*/test_*.c | sed 's/^tests\///; s/\/.*//' | sort -u |
+	: "${MODULES:=$(printf '%s\n' tests/*/test_*.c | sed 's/^tests\///; s/\/.*//' | sort -u |
 		grep -vx faults | tr '\n' ' ')}"
 	under "tsan$of_compiler" 1000000 SANITIZE=-fsanitize=thread
 	# The second question of src/context/annotate.h: the library is not watched itself.
