@@ -41,7 +41,8 @@ help:
 	@echo 'make asan                the tests and the stress under ASan and UBSan (build/asan/)'
 	@echo 'make tsan                under TSan, twice (build/tsan/, build/tsan-no-sync/)'
 	@echo 'make valgrind            under valgrind (build/valgrind/)'
-	@echo 'make stress              10^8 switches and 10^7 migrations, of random trees and of crowds'
+	@echo 'make stress              10^8 switches and 10^7 migrations, of random trees and of crowds;'
+	@echo '                         10^7 random waits'
 	@echo 'make fuzz                invent traces, texts and rules, and see no tool stumble'
 	@echo 'make explore             try all interleavings of the scheduler; a table, and seeded bugs'
 	@echo 'make bench               measure, beside peers and limits ($(BUILD)/bench/);'
@@ -70,7 +71,7 @@ $(BUILD)/obj/%.S.o: %.S | compiler
 	$(CC) $(CFLAGS_ALL) -MMD -MP -c $< -o $@
 
 SANITIZE_LIBRARY ?= $(SANITIZE)
-$(call objects,$(LIBRARY_SOURCES) tests/scheduler/test_fair.c): INSTRUMENT = $(SANITIZE_LIBRARY)
+$(call objects,$(LIBRARY_SOURCES) tests/scheduler/test_fair.c tests/waitqueue/test_peek.c): INSTRUMENT = $(SANITIZE_LIBRARY)
 
 $(BUILD)/libweft.a: $(call objects,$(LIBRARY_SOURCES))
 	@rm -f $@
@@ -139,7 +140,7 @@ endef
 $(foreach m,$(MODULES),$(eval $(call module,$(m))))
 
 # Programs that are run under sanitizers, beside the modules' tests.
-$(BUILD)/stress/stress $(BUILD)/fiber/sanitized: $(BUILD)/%: $(BUILD)/obj/tests/%.c.o $(BUILD)/libweft.a
+$(BUILD)/stress/stress $(BUILD)/stress/waits $(BUILD)/fiber/sanitized: $(BUILD)/%: $(BUILD)/obj/tests/%.c.o $(BUILD)/libweft.a
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS_ALL) $^ $(LIBRARIES) -o $@
 
@@ -152,8 +153,9 @@ valgrind:
 	@sh chapters/tools/need.sh --optional compiler criterion valgrind
 	@CC='$(CC)' MAKE='$(MAKE)' sh tests/instrumented.sh $@
 
-stress: $(BUILD)/stress/stress
+stress: $(BUILD)/stress/stress $(BUILD)/stress/waits
 	@PROGRAM='$<' sh tests/stress/stress.sh all
+	@PROGRAM='$(BUILD)/stress/waits' sh tests/stress/waits.sh all
 
 CC_CHOSEN := $(if $(filter command environment,$(firstword $(origin CC))),$(CC))
 

@@ -263,7 +263,8 @@ int weft_check_cancel(struct weft *io);
  * its number may be another's a moment later. */
 
 /* Makes `fd` Weft's own. Errors: -EBADF, -ENOMEM. A regular file or a directory is always ready, and
- * stays as it is. */
+ * stays as it is. The reading end of a pipe of packets (pipe2(2), O_DIRECT) is not to be adopted: it
+ * cannot be told from one of a stream, of which a short read means that there is no more now. */
 int weft_adopt(struct weft *io, int fd);
 
 /* Closes `fd`. Whoever waits for it goes on with -EBADF, on every worker. The number goes back to

@@ -39,7 +39,7 @@ under() {
 	[ -z "$MODULES" ] || set -- "$@" "MODULES=$MODULES"
 	echo "$name: building in $folder"
 	if ! "$MAKE" --no-print-directory "BUILD=$folder" "CC=$cc" OPT=-O1 WERROR=1 "$@" \
-		criterion "$folder/stress/stress" >"$folder/build.log" 2>&1; then
+		criterion "$folder/stress/stress" "$folder/stress/waits" >"$folder/build.log" 2>&1; then
 		tail -n 40 "$folder/build.log"
 		echo "$name: FAILED: it does not build"
 		failed=$((failed + 1))
@@ -52,6 +52,10 @@ under() {
 		sh tests/stress/stress.sh >"$folder/stress.log" 2>&1 </dev/null || :
 	grep ' switches, .* wanted$' "$folder/stress.log" || :
 	tell "$name, stress" "$folder/stress.log"
+	[ "${VALGRIND:-0}" = 0 ] || return 0 # it runs one thread at a time
+	PROGRAM="$folder/stress/waits" BUILD=$folder sh tests/stress/waits.sh \
+		>"$folder/waits.log" 2>&1 </dev/null || :
+	tell "$name, waits" "$folder/waits.log"
 }
 
 cc=${CC:-clang}

@@ -30,6 +30,11 @@
 						memory_order_acq_rel,                  \
 						memory_order_acquire)
 
+#define cas_release(place, expected, desired)                                          \
+	atomic_compare_exchange_strong_explicit((place), (expected), (desired),        \
+						memory_order_release,                  \
+						memory_order_relaxed)
+
 /* One order of all of these, which every thread agrees on: for two sides that each write one
  * place and then read the other's. */
 #define load_seq_cst(place) atomic_load_explicit((place), memory_order_seq_cst)

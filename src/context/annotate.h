@@ -21,8 +21,16 @@
  *   the words by which its end is told      weft_run                  tell_foreign
  *   all that any fiber did                  release_end               weft_deinit
  *   all that an idle fiber did              scheduler_idle            weft_deinit
+ *   system calls on a descriptor            descriptor_end_use        descriptor_end_use,
+ *                                                                     before it is closed
  *   the slot of a life that is over         annotate_leave_for_good   fiber_copy_arguments,
  *                                                                     fiber_free_arguments
+ *   all before a wake                       waitqueue_wake            waitqueue_wait
+ *   what may_wait of a queue looks at       enter in waitqueue.c      enter
+ *   all before a request to end             waitqueue_cancel          tell_canceled
+ *   the argument of an offloaded call       weft_offload              run_job
+ *   what an offloaded call did              run_job                   weft_offload
+ *   what a runtime has for its waits        waiting_of                made_of
  *
  * The after-switch step publishes the fiber that left, but runs as the next one, which must not
  * be ordered by it. So a fiber that ends releases in its own name, before it leaves. A wait that

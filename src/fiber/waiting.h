@@ -33,9 +33,9 @@ static inline uint32_t life_id(uint64_t word)
 /* A life begins. */
 static inline void life_begin(struct life *life, uint32_t id)
 {
-	/* Release: who sees it sees that the life before has left its last wait. Pairs with:
-	 * cancel_interrupt. */
-	store_release(&life->word, (uint64_t)id << 32);
+	/* Relaxed: who is given the id is given it later; who comes with an older id sees
+	 * this one when it sees a ticket of this life (cancel_interrupt). */
+	store_relaxed(&life->word, (uint64_t)id << 32);
 }
 
 /* It is over: no number is this one until the next begins. */

@@ -192,6 +192,7 @@ static void fiber_entry(void *argument)
 		scheduler_spend(worker);
 	else
 		next = scheduler_take(worker);
+	annotate_release(worker->io); /* it may have looked into the poller */
 	if (scheduler_traces(worker))
 		record_finish(worker, self);
 	if (awaiter) {

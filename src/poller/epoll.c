@@ -77,7 +77,7 @@ int poller_watch(struct poller *poller, int fd, unsigned from, unsigned to,
 	if (to == 0)
 		return forget(poller, fd);
 	int error = control(poller, EPOLL_CTL_ADD, fd,
-			    EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, tag);
+			    EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLRDHUP | EPOLLET, tag);
 	if (error < 0)
 		return error;
 	(void)fetch_add_relaxed(&poller->watched_count, 1);

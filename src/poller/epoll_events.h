@@ -3,6 +3,7 @@
  * Whoever includes it has <sys/epoll.h>, or a stand-in for it, before.
  *
  *   EPOLLIN      there is something to read, or the end of it
+ *   EPOLLPRI     an urgent byte is among it
  *   EPOLLOUT     there is room to write
  *   EPOLLRDHUP   the other end of a socket will send no more
  *   EPOLLHUP     both ways are over; of a pipe that is read: nobody has it open to write
@@ -21,6 +22,8 @@ static inline unsigned epoll_event_what(uint32_t events)
 	unsigned what = 0;
 	if (events & EPOLLIN)
 		what |= POLLER_READ;
+	if (events & EPOLLPRI)
+		what |= POLLER_READ | POLLER_URGENT;
 	if (events & EPOLLOUT)
 		what |= POLLER_WRITE;
 	if (events & EPOLLRDHUP)

@@ -8,6 +8,7 @@
  *              socket, `fflags` is then the error that ended it, or 0.
  *   EV_ERROR   no event but the answer to a change: `data` is the error, 0 if it was done.
  *              kqueue.c asks for none, so what comes is told as an error of the direction.
+ *   EV_OOBAND  an urgent byte is among what is to be read; macOS alone has it
  *
  * EV_ADD is not among them, although it was when the filter was added. */
 #ifndef WEFT_POLLER_KQUEUE_EVENTS_H
@@ -33,6 +34,10 @@ static inline unsigned kqueue_event_what(const struct kevent *entry)
 		return entry->data == 0 ? 0 : direction | POLLER_ERROR;
 	if (entry->flags & EV_EOF)
 		what |= POLLER_HANGUP_OF(direction);
+#if defined(EV_OOBAND)
+	if ((entry->flags & EV_OOBAND) && direction == POLLER_READ)
+		what |= POLLER_URGENT;
+#endif
 	if ((entry->flags & EV_EOF) && entry->fflags != 0)
 		what |= POLLER_ERROR;
 	return what;

@@ -43,13 +43,16 @@
 /* Directions that are watched, and what an event says. READ and WRITE: an operation in this
  * direction is worth trying. A hang-up is said beside its direction and never ends: reading
  * meets the end of the data after what is still there; writing meets EPIPE. An error (of a
- * socket: SO_ERROR has it) is said beside the directions whose next operation may meet it. */
+ * socket: SO_ERROR has it) is said beside the directions whose next operation may meet it. An
+ * urgent byte in what is to be read, before which a read stops, whatever comes after, is said
+ * beside READ by Linux and macOS; the others do not tell. */
 enum {
 	POLLER_READ = 1,
 	POLLER_WRITE = 2,
 	POLLER_READ_HANGUP = 4,
 	POLLER_WRITE_HANGUP = 8,
 	POLLER_ERROR = 16,
+	POLLER_URGENT = 32,
 };
 
 /* Of a direction, its hang-up. */

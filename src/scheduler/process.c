@@ -76,8 +76,7 @@ int process_watch_forks(void)
 	static bool watches; /* under the lock */
 	lock_take(&lock);
 	if (!has_helpers_runtime)
-		has_helpers_runtime =
-			pthread_key_create(&helpers_runtime, NULL) == 0;
+		has_helpers_runtime = pthread_key_create(&helpers_runtime, NULL) == 0;
 	if (!watches)
 		watches = pthread_atfork(NULL, NULL, orphan) == 0;
 	bool watched = watches;

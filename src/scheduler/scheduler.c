@@ -244,4 +244,5 @@ void scheduler_idle(struct worker *worker, bool searches)
 		context_switch(&worker->idle->context, &next->context, after_idle,
 			       worker);
 	}
+	annotate_release(worker->io);
 }

@@ -19,8 +19,7 @@ int worker_init(struct worker *worker, struct weft *io, uint32_t index)
 	worker->budget = BUDGET;
 	worker->fair_turns = OLDEST_TURN;
 	worker->random = index << 16;
-	if (sleeper_init(&worker->sleeper,
-			 index == 0 ? SLEEPER_AWAKE : SLEEPER_UNBORN))
+	if (sleeper_init(&worker->sleeper, index == 0 ? SLEEPER_AWAKE : SLEEPER_UNBORN))
 		return -ENOMEM;
 	worker->fresh.slots = calloc(FRESH_CAPACITY, sizeof *worker->fresh.slots);
 	worker->ready.slots = calloc(READY_CAPACITY, sizeof *worker->ready.slots);

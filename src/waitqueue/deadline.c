@@ -215,14 +215,16 @@ static int64_t sum_of(int64_t now_ns, int64_t more_ns)
 /* When it is; -EINVAL. */
 static int resolve(struct weft_timeout timeout, struct weft_deadline *deadline)
 {
-	*deadline = (struct weft_deadline){.clock = timeout.clock, .ns = timeout.ns};
+	/* No clock says less than 0; so what is left of a deadline can be told. */
+	*deadline = (struct weft_deadline){.clock = timeout.clock,
+					   .ns = timeout.ns > 0 ? timeout.ns : 0};
 	if (timeout.kind > WEFT_TIMEOUT_AT || timeout.clock > WEFT_CLOCK_BOOT)
 		return -EINVAL;
 	deadline->has_deadline = timeout.kind != WEFT_TIMEOUT_NEVER;
 	if (timeout.kind != WEFT_TIMEOUT_IN)
 		return 0;
 	int64_t now = system_clock_ns((enum weft_clock)timeout.clock);
-	deadline->ns = timeout.ns > 0 ? sum_of(now, timeout.ns) : now;
+	deadline->ns = sum_of(now, deadline->ns);
 	return 0;
 }
 
@@ -269,7 +271,7 @@ int weft_deadline_end(struct weft *io, struct weft_deadline *deadline)
 /* In a scope whose deadline has not passed: until it has, or another source ends the wait. */
 static int sleep_in(struct weft *io, struct weft_deadline *deadline)
 {
-	struct wait wait;
+	struct one_wait wait;
 	wait_open(&wait, scheduler_worker(io), WAIT_HEARS_ALL);
 	int error = wait_error(io, wait_park(io, &wait));
 	return error == -WEFT_EDEADLINE && deadline->expired ? 0 : error;

@@ -202,13 +202,16 @@ static void record_event(struct worker *worker, struct descriptor *descriptor,
 }
 
 static void deliver_direction(struct worker *worker, struct descriptor *descriptor,
-			      uint64_t tag, int direction, bool hangup,
+			      uint64_t tag, int direction, unsigned what,
 			      struct turn_won *won)
 {
 	struct turns *turns = &descriptor->turns[direction];
+	bool hangup = what & POLLER_HANGUP_OF(1u << direction);
+	bool parted = direction == READING && (what & POLLER_URGENT);
 	if (scheduler_traces(worker))
 		record_event(worker, descriptor, tag, direction, hangup);
-	if (!turn_event(turns, (uint32_t)(tag >> 32), hangup ? READINESS_HANGUP : 0))
+	if (!turn_event(turns, (uint32_t)(tag >> 32),
+			hangup || parted ? READINESS_HANGUP : 0))
 		return;
 	lock_take(&descriptor->home.lock);
 	turn_see_to(turns, won);
@@ -227,7 +230,7 @@ static void deliver_one(struct worker *worker, const struct poller_event *event)
 		unsigned ready = 1u << direction, hangup = POLLER_HANGUP_OF(ready);
 		if (event->what & (ready | hangup))
 			deliver_direction(worker, descriptor, event->tag, direction,
-					  event->what & hangup, &won);
+					  event->what, &won);
 	}
 	wait_won_make_ready(&won.won, worker);
 }
@@ -273,10 +276,11 @@ int descriptor_watch(struct worker *worker, struct descriptor *descriptor, int f
 	int now = watch_locked(worker, descriptor, fd, generation, direction);
 	lock_give(&descriptor->home.lock);
 	if (now == -ENOSPC)
-		slab_set_shortage(&worker->io->slabs,
-				  "more descriptors are waited for than the system lets a user "
-				  "watch; close some, or raise the limit (sysctl "
-				  "fs.epoll.max_user_watches)");
+		slab_set_shortage(
+			&worker->io->slabs,
+			"more descriptors are waited for than the system lets a user "
+			"watch; close some, or raise the limit (sysctl "
+			"fs.epoll.max_user_watches)");
 	if (now < 0)
 		return now;
 	if ((unsigned)now & POLLER_HANGUP_OF(1u << direction)) {
@@ -294,9 +298,11 @@ int descriptor_watch(struct worker *worker, struct descriptor *descriptor, int f
 int descriptor_end_use(struct descriptor *descriptor, int fd)
 {
 	int error = 0;
+	annotate_release(&descriptor->use);
 	if (!use_drop(&descriptor->use))
 		return 0;
 	lock_take(&descriptor->home.lock);
+	annotate_acquire(&descriptor->use);
 	if (use_free(&descriptor->use))
 		error = system_close(fd);
 	lock_give(&descriptor->home.lock);

@@ -74,7 +74,7 @@ static int wait_for_turn(struct io *io)
 {
 	struct worker *worker = scheduler_worker(io->weft);
 	uint32_t generation = use_generation(io->use);
-	struct wait wait;
+	struct one_wait wait;
 	drop_use(io);
 	wait_open(&wait, worker, WAIT_HEARS_ALL);
 	struct waiter waiter = wait_waiter(&wait);

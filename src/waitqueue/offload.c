@@ -150,6 +150,16 @@ int offload_init(struct offload_pool *pool)
 	return -ENOMEM;
 }
 
+/* No new one starts. */
+static void join_helper(struct offload_pool *pool, const struct helper *helper)
+{
+	pthread_mutex_lock(&pool->mutex);
+	bool has_thread = helper->state != HELPER_NONE;
+	pthread_mutex_unlock(&pool->mutex);
+	if (has_thread)
+		pthread_join(helper->thread, NULL);
+}
+
 void offload_close(struct weft *io, struct offload_pool *pool)
 {
 	pthread_mutex_lock(&pool->mutex);
@@ -157,8 +167,7 @@ void offload_close(struct weft *io, struct offload_pool *pool)
 	pthread_cond_broadcast(&pool->comes);
 	pthread_mutex_unlock(&pool->mutex);
 	for (uint32_t i = 0; pool->helpers && i < io->helpers; i++)
-		if (pool->helpers[i].state != HELPER_NONE) /* no new one starts */
-			pthread_join(pool->helpers[i].thread, NULL);
+		join_helper(pool, &pool->helpers[i]);
 	free(pool->helpers);
 	pthread_cond_destroy(&pool->comes);
 	pthread_mutex_destroy(&pool->mutex);
@@ -204,7 +213,7 @@ static bool withdraw(struct worker *worker, struct offload_pool *pool, struct jo
 /* The call uses the fiber's stack, so it cannot be left. */
 static void wait_for_end(struct weft *io, struct offload_pool *pool, struct job *job)
 {
-	struct wait wait;
+	struct one_wait wait;
 	wait_open(&wait, scheduler_worker(io), WAIT_HEARS_NOTHING);
 	pthread_mutex_lock(&pool->mutex);
 	bool waits = job_wait_on(job, wait.key);
@@ -224,7 +233,7 @@ int weft_offload(struct weft *io, weft_offloaded *function, void *argument)
 	int error = waiting ? wait_check(worker) : -ENOMEM;
 	if (error)
 		return error;
-	struct wait wait;
+	struct one_wait wait;
 	wait_open(&wait, worker, WAIT_HEARS_ALL);
 	struct fiber *fiber = wait.fiber;
 	struct job job = {.function = function,

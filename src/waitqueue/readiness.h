@@ -10,7 +10,8 @@
  *
  * A hang-up is another fact, which comes with an event and stays when the first is taken back by a
  * short count: the end of the data can be read as often as one likes. EAGAIN alone takes it back:
- * then the other end is there again, as that of a terminal can be.
+ * then the other end is there again, as that of a terminal can be. A stream that an urgent byte parts
+ * is taken for one that has hung up, since a short count of it does not mean that no more is there.
  *
  * One word: generation << 32 | count << 4 | flags. An event of another generation, taken from the
  * kernel before a close and looked at after it, changes nothing.
@@ -69,8 +70,8 @@ static inline uint64_t readiness_event(struct readiness *readiness, uint32_t gen
 		load_relaxed(&readiness->word); /* a guess; the CAS verifies it */
 	while (readiness_generation(word) == generation) {
 		uint64_t next = readiness_with_event(word, flags);
-		/* Release: as readiness_note says. Acquire: the waiter that is there is
-		 * whole. Pairs with: readiness_note, readiness_wait. */
+		/* Release: as readiness_note says. Acquire: we come to the lock after the
+		 * waiter that we see. Pairs with: readiness_note, readiness_wait. */
 		if (cas_acq_rel(&readiness->word, &word, next))
 			return next;
 	}
@@ -133,8 +134,9 @@ static inline void readiness_watch(struct readiness *readiness)
 /* Under the lock: the next owner's. Nothing is known, so trying is worth it. */
 static inline void readiness_begin(struct readiness *readiness, uint32_t generation)
 {
-	/* Release: late events see that they are late. Pairs with: readiness_event. */
-	store_release(&readiness->word, (uint64_t)generation << 32 | READINESS_READY);
+	/* Relaxed: a late event's compare-and-swap meets it all the same, and the next owner
+	 * has it from whoever gave the number back. */
+	store_relaxed(&readiness->word, (uint64_t)generation << 32 | READINESS_READY);
 }
 
 #endif

@@ -80,9 +80,9 @@ static inline bool ticket_commit(struct ticket *ticket)
 	uint64_t word = load_relaxed(&ticket->word);
 	if ((word & TICKET_STATES) != TICKET_ARMING)
 		return false;
-	/* Release: the fiber is whole before it is claimed. Acquire, on failure: what the
-	 * claimer wrote. Pairs with: ticket_claim. */
-	return cas_acq_rel(&ticket->word, &word,
+	/* Release: the fiber is whole before it is claimed. Pairs with: ticket_claim. When it
+	 * fails, it says nothing of the claimer: that is ticket_look's. */
+	return cas_release(&ticket->word, &word,
 			   (word & ~TICKET_STATES) | TICKET_WAITING);
 }
 

@@ -86,8 +86,9 @@ static inline void turn_give(struct turns *turns, struct turn_won *won)
 /* If nobody has it and it is worth trying. */
 static inline void turn_see_to(struct turns *turns, struct turn_won *won)
 {
-	/* Acquire: as readiness_note. Pairs with: readiness_event. */
-	if (load_acquire(&turns->readiness.word) & READINESS_WORTH)
+	/* Relaxed: whoever gets the turn notes it anew; and an event that is not seen here
+	 * finds WAITED, and its teller comes to the lock after us. */
+	if (load_relaxed(&turns->readiness.word) & READINESS_WORTH)
 		turn_give(turns, won);
 	if (!turns->is_taken && !turns->waiters.first)
 		readiness_end_wait(&turns->readiness);

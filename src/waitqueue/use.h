@@ -50,9 +50,8 @@ static inline uint32_t use_generation(uint64_t word)
 /* Drops a use. True: nobody uses a number that is being closed, and use_free is to follow. */
 static inline bool use_drop(struct use *use)
 {
-	/* Release: what we did with the number comes before its close. Acquire: so did the
-	 * others. Pairs with: use_drop. */
-	uint64_t word = fetch_add_acq_rel(&use->word, (uint64_t)-1) - 1;
+	/* Release: what we did with the number comes before its close. Pairs with: use_free. */
+	uint64_t word = fetch_add_release(&use->word, (uint64_t)-1) - 1;
 	return (word & USE_CLOSING) && !(word & USE_COUNT);
 }
 
@@ -62,7 +61,8 @@ static inline bool use_free(struct use *use)
 {
 	uint64_t word = load_relaxed(&use->word); /* a guess; the CAS verifies it */
 	while ((word & USE_CLOSING) && !(word & USE_COUNT))
-		/* Acquire and release: as use_drop. Pairs with: use_drop, use_take. */
+		/* Acquire: so does what all did. Release: what we did comes before the next
+		 * owner. Pairs with: use_drop, use_take. */
 		if (cas_acq_rel(&use->word, &word, word & ~(USE_CLOSING | USE_KNOWN)))
 			return true;
 	return false;

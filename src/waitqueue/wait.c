@@ -4,7 +4,7 @@
 #include "waitqueue/deadline.h"
 #include "waitqueue/waitqueue.h"
 
-void wait_open(struct wait *wait, struct worker *worker, enum wait_hears hears)
+void wait_open(struct one_wait *wait, struct worker *worker, enum wait_hears hears)
 {
 	struct fiber *fiber = worker->current;
 	/* Relaxed: its own bit. */
@@ -15,7 +15,7 @@ void wait_open(struct wait *wait, struct worker *worker, enum wait_hears hears)
 	wait->key = ticket_open(&fiber->ticket, wait->hears_cancel);
 }
 
-struct waiter wait_waiter(const struct wait *wait)
+struct waiter wait_waiter(const struct one_wait *wait)
 {
 	struct fiber *fiber = wait->fiber;
 	return (struct waiter){.fiber = fiber,
@@ -47,7 +47,7 @@ static void park(struct weft *io, struct fiber *fiber)
 	scheduler_park(worker, scheduler_take(worker), after_wait, NULL);
 }
 
-enum ticket_state wait_park(struct weft *io, const struct wait *wait)
+enum ticket_state wait_park(struct weft *io, const struct one_wait *wait)
 {
 	struct fiber *fiber = wait->fiber;
 	/* Before anybody can find a deadline passed: of the two, it is told first. */
@@ -63,7 +63,7 @@ enum ticket_state wait_park(struct weft *io, const struct wait *wait)
 	return outcome;
 }
 
-void wait_close(const struct wait *wait)
+void wait_close(const struct one_wait *wait)
 {
 	/* A canceler that comes now finds another key; one that came has left its request. */
 	(void)ticket_claim(&wait->fiber->ticket, wait->key, TICKET_WOKEN);
@@ -79,6 +79,7 @@ SCHEDULER_RECORDS static void record_acknowledge(struct worker *worker)
 static int tell_canceled(struct worker *worker)
 {
 	cancel_acknowledge(&worker->current->life);
+	annotate_acquire(&worker->current->life);
 	if (scheduler_traces(worker))
 		record_acknowledge(worker);
 	return -ECANCELED;

@@ -14,10 +14,13 @@
 
 /* ---- the hooks, which are set a moment before it is made: see struct scheduler_hooks ---- */
 
-/* NULL before the first wait. Acquire: it is filled in. Pairs with: waiting_of. */
+/* NULL before the first wait. */
 static struct waiting *made_of(struct weft *io)
 {
-	return load_acquire(&io->waiting);
+	/* Acquire: it is filled in. Pairs with: waiting_of. */
+	struct waiting *waiting = load_acquire(&io->waiting);
+	annotate_acquire(&io->waiting);
+	return waiting;
 }
 
 static uint64_t next_deadline(struct weft *io)
@@ -123,10 +126,12 @@ struct waiting *waiting_of(struct weft *io)
 	if (!waiting)
 		return NULL;
 	scheduler_set_hooks(io, &hooks); /* before anybody has a deadline */
+	annotate_release(&io->waiting);
 	/* Release: who finds it finds it filled in. Acquire: so do we, if another was faster.
 	 * Pairs with: made_of. */
 	if (cas_acq_rel(&io->waiting, &there, waiting))
 		return waiting;
+	annotate_acquire(&io->waiting);
 	destroy(io, waiting);
 	return there;
 }

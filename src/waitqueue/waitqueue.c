@@ -74,8 +74,13 @@ uint8_t wait_outcome_of_pop(struct waiters_popped popped)
 static bool enter(struct worker *worker, struct waitqueue *queue, struct waiter *waiter,
 		  bool (*may_wait)(void *arg), void *arg)
 {
-	if (may_wait && !may_wait(arg))
-		return false;
+	if (may_wait) {
+		annotate_acquire(&queue->home); /* the lock */
+		bool may = may_wait(arg);
+		annotate_release(&queue->home);
+		if (!may)
+			return false;
+	}
 	waiters_push(&queue->waiters, waiter);
 	if (scheduler_traces(worker))
 		wait_record_push(worker, &queue->home, waiter->fiber, false,
@@ -98,7 +103,7 @@ int waitqueue_wait(struct weft *io, struct waitqueue *queue, enum wait_hears hea
 		   bool (*may_wait)(void *arg), void *arg)
 {
 	struct worker *worker = scheduler_worker(io);
-	struct wait wait;
+	struct one_wait wait;
 	wait_open(&wait, worker, hears);
 	struct waiter waiter = wait_waiter(&wait);
 	lock_take(&queue->home.lock);

@@ -32,7 +32,7 @@
 /* ---- one wait ---- */
 
 /* On the stack of the fiber that waits. Its own. */
-struct wait {
+struct one_wait {
 	struct fiber *fiber;
 	uint64_t key;
 	bool hears_cancel, hears_deadlines;
@@ -45,16 +45,16 @@ enum wait_hears {
 };
 
 /* The running fiber will wait. From now on its ticket may be claimed by whoever is given the key. */
-void wait_open(struct wait *wait, struct worker *worker, enum wait_hears hears);
+void wait_open(struct one_wait *wait, struct worker *worker, enum wait_hears hears);
 
 /* Parks until the ticket is claimed, if it is not already. Returns how: TICKET_WOKEN,
  * TICKET_TIMED_OUT or TICKET_CANCELED. The caller then leaves its sources, before it returns.
  * Suspends. */
-enum ticket_state wait_park(struct weft *io, const struct wait *wait);
+enum ticket_state wait_park(struct weft *io, const struct one_wait *wait);
 
 /* Instead of wait_park, when there is nothing to wait for after all, and nobody was given the key
  * but a canceler. */
-void wait_close(const struct wait *wait);
+void wait_close(const struct one_wait *wait);
 
 /* What a cancelation point answers after a wait that ended so: 0, -ECANCELED, which is then
  * acknowledged, or -WEFT_EDEADLINE, which is then noted in its scope. */
@@ -124,7 +124,7 @@ static inline void wait_won_add(struct wait_won *won, struct fiber *fiber)
 void wait_won_make_ready(struct wait_won *won, struct worker *worker);
 
 /* The wait's waiter, not yet in a list. */
-struct waiter wait_waiter(const struct wait *wait);
+struct waiter wait_waiter(const struct one_wait *wait);
 
 /* What a waiter waits for; the numbers are those of the trace's choice "wait". */
 enum wait_what {

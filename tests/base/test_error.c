@@ -32,9 +32,10 @@ Test(error, a_passed_deadline_is_no_errno_value)
 
 Test(error, each_that_the_header_names_has_a_text)
 {
-	static const int named[] = {EAGAIN, EBADF,  EBUSY,  ECANCELED, EDEADLK, EINVAL,
-				    EIO,    EMFILE, ENFILE, ENOMEM,    ENOSPC,  EOWNERDEAD,
-				    EPERM,  EPIPE,  WEFT_EDEADLINE};
+	static const int named[] = {EAGAIN,  EBADF,  EBUSY,         ECANCELED,
+				    EDEADLK, EINVAL, EIO,           EMFILE,
+				    ENFILE,  ENOMEM, ENOSPC,        EOWNERDEAD,
+				    EPERM,   EPIPE,  WEFT_EDEADLINE};
 	for (size_t i = 0; i < sizeof named / sizeof named[0]; i++)
 		cr_assert_null(strstr(weft_strerror(-named[i]), "errno(3)"), "%d",
 			       named[i]);

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "tests/on_valgrind.h"
@@ -273,4 +274,22 @@ Test(system, clocks_and_numbers)
 	cr_assert(page >= 4096 && (page & (page - 1)) == 0);
 	cr_assert_eq(system_process_id(), (uint32_t)getpid());
 	cr_assert_gt(system_thread_id(), 0);
+}
+
+Test(system, kinds_of_descriptors)
+{
+	int ends[2];
+	cr_assert_eq(pipe2(ends, O_CLOEXEC), 0);
+	cr_assert_eq(system_kind_of(ends[0]), SYSTEM_STREAM);
+	close(ends[0]), close(ends[1]);
+	cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+	cr_assert_eq(system_kind_of(ends[0]), SYSTEM_OTHER);
+	close(ends[0]), close(ends[1]);
+	ends[0] = socket(AF_INET, SOCK_STREAM, 0);
+	cr_assert_eq(system_kind_of(ends[0]), SYSTEM_STREAM);
+	close(ends[0]);
+	ends[0] = open("/", O_RDONLY);
+	cr_assert_eq(system_kind_of(ends[0]), SYSTEM_FILE);
+	close(ends[0]);
+	cr_assert_eq(system_kind_of(ends[0]), -EBADF);
 }

@@ -1,5 +1,5 @@
 #!/bin/sh
-# explore.sh [run]: all interleavings of the scheduler's protocols, in the code as it is; what that
+# explore.sh [run]: all interleavings of the runtime's protocols, in the code as it is; what that
 # means is in explorer.h. Each protocol has a harness_NAME.c beside this file.
 #
 # Without a word, as `make test` has it: the explorer's own tests (litmus.c), each protocol within
@@ -21,6 +21,7 @@ cd "$(dirname "$0")/../.."
 
 : "${CC:=cc}" "${PROTOCOLS:=rendezvous fresh ready injection idle
 ticket cancel waiters timers job
+readiness turn use close
 }"
 here=tests/explore
 out=$BUILD/explore
@@ -33,30 +34,51 @@ $CC --version | grep -q clang || watched="$watched -Wno-tsan"
 
 # whole PROTOCOL: a line for each search.
 whole() {
-	echo threads=2 operations=2
-	echo threads=3 operations=1
+	case $1 in
+	close)
+		echo threads=2 operations=1
+		echo threads=2 operations=2 preemptions=3
+		echo threads=2 operations=2 executions=1000000
+		echo threads=3 operations=1 preemptions=3
+		echo threads=3 operations=1 executions=1000000
+		;;
+	*)
+		echo threads=2 operations=2
+		echo threads=3 operations=1
+		;;
+	esac
 	echo threads=2 operations=1 weak=1
 	echo threads=2 operations=2 weak=1 executions=500000
 	echo threads=3 operations=2 executions=1000000
 	echo threads=3 operations=2 weak=1 seed=1 executions=200000
+	case $1 in
+	turn | close) echo threads=4 operations=2 weak=1 seed=1 executions=200000 ;;
+	esac
 }
 
 # small PROTOCOL: as many as there is time for in every `make test`.
 small() {
-	echo threads=2 operations=1
-	echo threads=2 operations=2 executions=20000
-	echo threads=3 operations=1 executions=20000
-	echo threads=2 operations=1 weak=1 executions=20000
+	most=20000
+	case $1 in
+	turn | close) most=5000 ;;
+	esac
+	echo threads=2 operations=1 executions=$most
+	echo threads=2 operations=2 executions=$most
+	echo threads=3 operations=1 executions=$most
+	echo threads=2 operations=1 weak=1 executions=$most
 	echo threads=3 operations=2 weak=1 seed=1 executions=10000
 }
 
 # For a bug, what finds most at little cost first.
 ladder() {
-	echo threads=2 operations=1
+	echo threads=2 operations=1 executions=10000
 	echo threads=2 operations=2 executions=5000
 	echo threads=3 operations=2 seed=1 executions=10000
 	echo threads=3 operations=2 weak=1 seed=1 executions=50000
+	echo threads=4 operations=2 seed=1 executions=50000
+	echo threads=3 operations=2 preemptions=1 executions=50000
 	echo threads=2 operations=4 weak=1 seed=1 executions=50000
+	echo threads=2 operations=1
 	echo threads=2 operations=1 weak=1 executions=100000
 	echo threads=2 operations=2 weak=1 executions=200000
 	echo threads=3 operations=1 weak=1 executions=200000
@@ -70,11 +92,17 @@ label() {
 
 # ---- building ----
 
-# The file of a protocol, under src/.
-protocol_file() {
+# The files of a protocol, under src/; the first is the one that it is called after.
+protocol_files() {
 	case $1 in
 	rendezvous) echo future/rendezvous.h ;;
 	ticket | cancel | waiters | timers | job) echo "waitqueue/$1.h" ;;
+	readiness) echo waitqueue/readiness.h ;;
+	turn) echo waitqueue/turn.h waitqueue/readiness.h waitqueue/waiters.h \
+		waitqueue/ticket.h base/lock.h ;;
+	use) echo waitqueue/use.h ;;
+	close) echo waitqueue/use.h waitqueue/turn.h waitqueue/readiness.h \
+		waitqueue/waiters.h waitqueue/ticket.h base/lock.h ;;
 	*) echo "scheduler/$1.h" ;;
 	esac
 }
@@ -106,11 +134,10 @@ link_harness() {
 	link "$here/harness_$1.c" "$2" "$3" "$out/main.c.o"
 }
 
-# The compiler has read the protocol in src/, byte for byte, and nowhere else.
+# is_as_it_is PROTOCOL FILE: the compiler has read it in src/, byte for byte, and nowhere else.
 is_as_it_is() {
-	tr -s ' \\' '\n\n' <"$out/$1.d" | sed 's/^\.\///' |
-		grep -F "$(protocol_file "$1")" >"$out/$1.read"
-	test "$(cat "$out/$1.read")" = "src/$(protocol_file "$1")"
+	tr -s ' \\' '\n\n' <"$out/$1.d" | sed 's/^\.\///' | grep -F "$2" >"$out/$1.read"
+	test "$(cat "$out/$1.read")" = "src/$2"
 }
 
 build_bug() {
@@ -155,11 +182,13 @@ search() {
 
 explore_protocol() {
 	link_harness "$1" . "$out/$1"
-	if is_as_it_is "$1"; then
-		tell 0 "$1" "src/$(protocol_file "$1")" 'as is' - - ''
-	else
-		tell 1 "$1" "src/$(protocol_file "$1")" other - - "read: $(cat "$out/$1.read")"
-	fi
+	for file in $(protocol_files "$1"); do
+		if is_as_it_is "$1" "$file"; then
+			tell 0 "$1" "src/$file" 'as is' - - ''
+		else
+			tell 1 "$1" "src/$file" other - - "read: $(cat "$out/$1.read")"
+		fi
+	done
 	while read -r bounds; do
 		held=0
 		search "$out/$1" "$bounds print=1" || held=1
@@ -235,7 +264,7 @@ build_explorer
 row protocol bounds '' executions seconds ''
 try_litmus
 for protocol in $PROTOCOLS; do
-	$bounds_of >"$out/bounds"
+	$bounds_of "$protocol" >"$out/bounds"
 	explore_protocol "$protocol" <"$out/bounds"
 	try_bugs "$protocol"
 done

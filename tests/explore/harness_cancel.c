@@ -6,11 +6,12 @@
  * beginning, and then it hears the request, or hears it not, or the fiber is protected; or when it
  * has been told of the request. A life goes on until its fiber has been told, in a wait that nobody
  * but the canceler ends; and if it asks to be told once more, until it has been. Then the next one
- * begins, whatever the cancelers are at.
+ * begins, whatever the cancelers are at; it may be canceled before it is known to any of them.
  *
- * What must hold: each life is told as often as it is asked, and of a request of its own; one of
- * the cancelers has made it; a wait that does not hear it ends otherwise, and so does one after the
- * fiber was told; whoever wins the fiber finds it whole, in the life that it meant. */
+ * What must hold: each life is told as often as it is asked, and of a request of its own, which was
+ * made once; a wait that does not hear it ends otherwise, and so does one after the fiber was told;
+ * whoever ends a wait to tell its fiber ends one of the life that it meant, and finds the fiber
+ * whole. */
 #include "tests/explore/harness.h"
 #include "tests/explore/waits.h"
 
@@ -21,13 +22,13 @@ enum { LIVES = 4 };
 enum place { FIRST, FIRST_DEAF, FIRST_PROTECTED, LAST, PLACES };
 
 static struct fiber fiber;
-static uint32_t lives_now; /* the fiber's; read by who has won it */
 static struct one_life {
 	uint32_t id;
-	uint64_t key; /* of the wait that may be woken; written before it is registered */
+	uint64_t
+		key; /* of the wait that may be woken; written before it is registered */
 	struct explore_semaphore born[EXPLORER_THREADS], registered[EXPLORER_THREADS];
-	bool requested[EXPLORER_THREADS]; /* each canceler's own */
-	int told;
+	bool requested[EXPLORER_THREADS], interrupts[EXPLORER_THREADS]; /* each one's */
+	int told, interrupted; /* the fiber's */
 } lives[LIVES];
 static int thread_number, rounds;
 static bool has_second_canceler;
@@ -43,11 +44,12 @@ static void be_told(struct one_life *life)
 
 static void park(struct one_life *life, uint64_t key, bool hears)
 {
-	if (hears && cancel_look(&fiber.life))
-		(void)ticket_claim(&fiber.ticket, key, TICKET_CANCELED);
+	bool by_itself = hears && cancel_look(&fiber.life) &&
+			 ticket_claim(&fiber.ticket, key, TICKET_CANCELED);
 	if (fiber_park(&fiber) != TICKET_CANCELED)
 		return;
 	explore_check(hears);
+	life->interrupted += !by_itself;
 	be_told(life);
 }
 
@@ -98,11 +100,14 @@ static void slot(int number)
 {
 	(void)number;
 	for (int i = 0; i < rounds; i++) {
-		lives_now = lives[i].id;
 		life_begin(&fiber.life, lives[i].id);
+		if (i > 0 && explore_choose(2))
+			lives[i].requested[0] =
+				cancel_request(&fiber.life, lives[i].id);
 		for (int j = 1; j < thread_number; j++)
 			explore_post(&lives[i].born[j]);
 		live(&lives[i]);
+		life_end(&fiber.life);
 	}
 }
 
@@ -111,11 +116,13 @@ static void slot(int number)
 static void cancel(struct one_life *life, int number)
 {
 	life->requested[number] = cancel_request(&fiber.life, life->id);
-	if (!life->requested[number] ||
-	    cancel_interrupt(&fiber.life, life->id, &fiber.ticket) != TICKET_WON)
+	if (!life->requested[number])
 		return;
-	explore_check(lives_now == life->id);
-	fiber_make_ready(&fiber);
+	enum ticket_claim claim =
+		cancel_interrupt(&fiber.life, life->id, &fiber.ticket);
+	life->interrupts[number] = claim != TICKET_LOST;
+	if (claim == TICKET_WON)
+		fiber_make_ready(&fiber);
 }
 
 static void end_wait(struct one_life *life, int number, enum ticket_state outcome)
@@ -158,10 +165,13 @@ static void final(void)
 {
 	fiber_check(&fiber);
 	for (int i = 0; i < rounds; i++) {
-		int requests = 0;
-		for (int j = 1; j < thread_number; j++)
+		int requests = 0, interrupts = 0;
+		for (int j = 0; j < thread_number; j++) {
 			requests += lives[i].requested[j];
+			interrupts += lives[i].interrupts[j];
+		}
 		explore_check(requests == 1);
+		explore_check(interrupts == lives[i].interrupted);
 	}
 }
 

@@ -1,10 +1,10 @@
 /* harness_ticket.c: a fiber's waits and those that may end them, at waitqueue/ticket.h.
  *
- * T threads. Thread 0 is a fiber that waits K times, of every second wait nobody may cancel it. It
- * gives its key to each of the others while it arms, and may then claim the ticket itself, as a
- * fiber that finds itself canceled does. Each of the others claims each wait, when it comes to it,
- * which may be waits later; and may before try the key of the wait before, which has ended. Nothing
- * but the ticket's word stays from wait to wait, as from a life of the slot to the next.
+ * T threads. Thread 0 is a fiber that waits K times. It gives its key to each of the others while it
+ * arms, and may then claim the ticket itself, as a fiber that finds itself canceled does. Each of
+ * the others claims each wait, when it comes to it, which may be waits later; and may before try
+ * the key of the wait before, which has ended. Nothing but the ticket's word stays from wait to
+ * wait, as from a life of the slot to the next.
  *
  * What must hold: of the claims of a wait one is not lost, and the wait ends as that one said, and
  * once; the fiber then sees what the claimer wrote before; who won the fiber finds it whole. */
@@ -45,9 +45,9 @@ static bool was_told(const struct wait *wait)
 	return false;
 }
 
-static void wait_once(struct wait *wait, bool cancelable)
+static void wait_once(struct wait *wait)
 {
-	wait->key = ticket_open(&fiber.ticket, cancelable);
+	wait->key = ticket_open(&fiber.ticket, true);
 	for (int i = 1; i < thread_number; i++)
 		explore_post(&wait->registered[i]);
 	if (explore_choose(2))
@@ -60,7 +60,7 @@ static void waiting_fiber(int number)
 {
 	(void)number;
 	for (int i = 0; i < rounds; i++)
-		wait_once(&waits[i], i % 2 == 0);
+		wait_once(&waits[i]);
 }
 
 static void claimer(int number)

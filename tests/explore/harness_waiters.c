@@ -1,10 +1,10 @@
 /* harness_waiters.c: fibers that wait in a list and are woken in order, at waitqueue/waiters.h.
  *
- * T threads. Thread 0 is a fiber that waits K times in one list; one that was woken may wait again
- * as the first. Thread 1 ends waits; with a third thread, that is a second such fiber, or ends waits
- * too. For each wait that was begun, each of those that end them wakes one or two, or times that
- * wait out, and then perhaps wakes one. In the list there may be fibers from the beginning that are
- * no threads.
+ * T threads. Thread 0 is a fiber that waits K times in one list. Thread 1 ends waits; with a third
+ * thread, that is a second such fiber, or ends waits too. For each wait that was begun, each of
+ * those that end them wakes one or two, or times that wait out, and then perhaps wakes one. In the
+ * list there may be fibers from the beginning that are no threads; thread 0 comes to the end of
+ * these, or to their front.
  *
  * A waiter is gone when its wait has returned: its fiber writes over it. Its id says when it came;
  * one that waits as the first has come before the first.
@@ -24,7 +24,7 @@ static struct sleeper {
 	struct waiter waiter;
 	uint64_t keys[WAITS]; /* each written before that wait is registered */
 	struct explore_semaphore registered[WAITS][EXPLORER_THREADS];
-	int woken;            /* waits that ended so; its own, or under the lock */
+	int woken; /* waits that ended so; its own, or under the lock */
 } sleepers[SLEEPERS];
 static struct waiters_home home;
 static struct waiters list;
@@ -51,19 +51,13 @@ static void check_list(void)
 static void arrive(struct sleeper *sleeper, uint64_t key, bool first)
 {
 	struct waiter *waiter = &sleeper->waiter;
-	*waiter = (struct waiter){.fiber = &sleeper->fiber,
-				  .ticket = &sleeper->fiber.ticket,
-				  .key = key};
-	if (first && list.first) {
-		waiter->id = list.first->id - 1;
+	*waiter = (struct waiter){
+		.fiber = &sleeper->fiber, .ticket = &sleeper->fiber.ticket, .key = key};
+	waiter->id = first && list.first ? list.first->id - 1 : ++last_id;
+	if (first)
 		waiters_push_first(&list, waiter);
-	} else {
-		waiter->id = ++last_id;
-		if (first)
-			waiters_push_first(&list, waiter);
-		else
-			waiters_push(&list, waiter);
-	}
+	else
+		waiters_push(&list, waiter);
 	check_list();
 }
 
@@ -100,11 +94,9 @@ static enum ticket_state wait_once(struct sleeper *sleeper, int round, bool firs
 static void waiting_fiber(int number)
 {
 	struct sleeper *sleeper = &sleepers[number];
-	bool woken = false;
 	for (int i = 0; i < rounds; i++) {
-		bool first = woken && !has_second_fiber && explore_choose(2);
-		woken = wait_once(sleeper, i, first) == TICKET_WOKEN;
-		sleeper->woken += woken;
+		bool first = still > 0 && !has_second_fiber && explore_choose(2);
+		sleeper->woken += wait_once(sleeper, i, first) == TICKET_WOKEN;
 	}
 }
 
@@ -142,7 +134,7 @@ static void wake(int count)
 /* Ends a wait, if one is left: so that when all are begun, all are ended. */
 static void end_one(struct sleeper *sleeper, int round)
 {
-	int way = explore_choose(4);
+	int way = explore_choose(has_second_fiber ? 3 : 4);
 	enum ticket_claim claim = TICKET_LOST;
 	if (way % 2)
 		claim = fiber_claim(&sleeper->fiber, sleeper->keys[round],
@@ -170,7 +162,7 @@ static void setup(int threads, int operations)
 	thread_number = threads;
 	rounds = operations < WAITS ? operations : WAITS;
 	has_second_fiber = threads > 2 && explore_choose(2);
-	still = explore_choose(threads > 2 ? 2 : STILL + 1);
+	still = explore_choose(2) * (threads > 2 ? 1 : STILL);
 	home = (struct waiters_home){.what = 0};
 	list = (struct waiters){.first = NULL};
 	last_id = FIRST_ID;

@@ -15,11 +15,20 @@
 #include <sys/syscall.h>
 #include <time.h>
 
-#define LATER_NS       3000000    /* of a clock that nobody sets */
+/* ASan's threads call two of these by the same names, and end the process if one fails. */
+#if defined(__SANITIZE_ADDRESS__)
+#define ON_ASAN 1
+#elif defined(__has_feature)
+#define ON_ASAN __has_feature(address_sanitizer)
+#else
+#define ON_ASAN 0
+#endif
+
+#define LATER_NS       3000000       /* of a clock that nobody sets */
 #define SET_LATER_NS   3600000000000 /* of one that can be set */
 #define SET_EARLIER_NS 20000000
 #define WATCHED_MAX    1024 /* descriptors whose events can be had again */
-#define REFUSED_MAX    64   /* mutexes and conditions that could not be made, at a time */
+#define REFUSED_MAX    64 /* mutexes and conditions that could not be made, at a time */
 
 const struct inject_kind inject_kinds[] = {
 	{INJECT_READ, EINTR, false, "read is interrupted"},
@@ -31,7 +40,8 @@ const struct inject_kind inject_kinds[] = {
 	{INJECT_POLL, EINTR, false, "poll is interrupted"},
 	{INJECT_POLL, EAGAIN, false, "poll lacks memory for a moment"},
 	{INJECT_POLL, ENOMEM, true, "poll lacks memory"},
-	{INJECT_EPOLL_CREATE, EMFILE, true, "epoll_create1: descriptors of the process"},
+	{INJECT_EPOLL_CREATE, EMFILE, true,
+	 "epoll_create1: descriptors of the process"},
 	{INJECT_EPOLL_CREATE, ENFILE, true, "epoll_create1: descriptors of the system"},
 	{INJECT_EPOLL_CREATE, ENOMEM, true, "epoll_create1 lacks memory"},
 	{INJECT_EPOLL_CTL, ENOMEM, true, "epoll_ctl lacks memory"},
@@ -71,11 +81,15 @@ const struct inject_kind inject_kinds[] = {
 	{INJECT_MUTEX, EAGAIN, true, "pthread_mutex_init lacks something else"},
 	{INJECT_CONDITION, ENOMEM, true, "pthread_cond_init lacks memory"},
 	{INJECT_CONDITION, EAGAIN, true, "pthread_cond_init lacks something else"},
-	{INJECT_CONDITION_WAIT, INJECT_NOTHING, false, "pthread_cond_wait wakes for nothing"},
+	{INJECT_CONDITION_WAIT, INJECT_NOTHING, false,
+	 "pthread_cond_wait wakes for nothing"},
 	{INJECT_CONDITION_TIMED_WAIT, INJECT_NOTHING, false,
 	 "pthread_cond_timedwait wakes for nothing"},
-	{INJECT_CONDITION_TIMED_WAIT, ETIMEDOUT, false, "pthread_cond_timedwait is over"},
+	{INJECT_CONDITION_TIMED_WAIT, ETIMEDOUT, false,
+	 "pthread_cond_timedwait is over"},
 	{INJECT_ATFORK, ENOMEM, true, "pthread_atfork lacks memory"},
+	{INJECT_KEY, EAGAIN, false, "pthread_key_create"},
+	{INJECT_SPECIFIC, ENOMEM, false, "pthread_setspecific"},
 	{INJECT_SIGACTION, EINVAL, true, "sigaction"},
 	{INJECT_SIGALTSTACK, ENOMEM, false, "sigaltstack"},
 	{INJECT_CLOCK, INJECT_LATER, false, "the clocks jump ahead"},
@@ -142,6 +156,12 @@ uint64_t inject_faults(void)
 	return atomic_load(&plan.faults);
 }
 
+bool inject_may_tell(void)
+{
+	enum mode mode = atomic_load(&plan.mode);
+	return mode == KTH ? plan.kind->is_told : mode == STORM && plan.told;
+}
+
 void inject_describe(char *text, size_t size)
 {
 	switch (atomic_load(&plan.mode)) {
@@ -181,14 +201,18 @@ static int any_of(enum inject_call call, uint64_t random)
 	return count ? suited[random % count] : 0;
 }
 
+static bool rests(void)
+{
+	return atomic_load(&plan.mode) == NOTHING || atomic_load(&plan.paused) > 0;
+}
+
 /* What the plan wants of this call, which cannot answer `unsuited`, a `what` or 0; 0: nothing. */
 static int choose(enum inject_call call, int unsuited)
 {
-	enum mode mode = atomic_load(&plan.mode);
 	int what = 0;
-	if (mode == NOTHING || atomic_load(&plan.paused) > 0)
+	if (rests())
 		return 0;
-	if (mode == KTH) {
+	if (atomic_load(&plan.mode) == KTH) {
 		if (plan.kind->call != call || plan.kind->what == unsuited)
 			return 0;
 		if (atomic_fetch_add(&plan.calls, 1) + 1 == plan.k)
@@ -265,9 +289,12 @@ void __wrap_free(void *block)
 	__real_free(block);
 }
 
-void *__real_mmap(void *at, size_t size, int protection, int flags, int fd, off_t offset);
-void *__wrap_mmap(void *at, size_t size, int protection, int flags, int fd, off_t offset);
-void *__wrap_mmap(void *at, size_t size, int protection, int flags, int fd, off_t offset)
+void *__real_mmap(void *at, size_t size, int protection, int flags, int fd,
+		  off_t offset);
+void *__wrap_mmap(void *at, size_t size, int protection, int flags, int fd,
+		  off_t offset);
+void *__wrap_mmap(void *at, size_t size, int protection, int flags, int fd,
+		  off_t offset)
 {
 	if (fails(INJECT_MMAP))
 		return MAP_FAILED;
@@ -341,7 +368,7 @@ static bool blocks_calls(int fd)
 /* What the call does, of `length` bytes or fewer; 0: nothing. */
 static int choose_transfer(enum inject_call call, int fd, size_t *length)
 {
-	int what = choose(call, blocks_calls(fd) ? EAGAIN : 0);
+	int what = rests() ? 0 : choose(call, blocks_calls(fd) ? EAGAIN : 0);
 	if (what == INJECT_SHORT && *length > 1)
 		*length = (*length + 1) / 2;
 	return what;
@@ -371,6 +398,8 @@ ssize_t __wrap_write(int fd, const void *data, size_t size);
 ssize_t __wrap_write(int fd, const void *data, size_t size)
 {
 	/* A bell takes eight bytes or none, and always has room. */
+	if (rests())
+		return __real_write(fd, data, size);
 	struct stat status;
 	bool is_bell = __real_fstat(fd, &status) == 0 && (status.st_mode & S_IFMT) == 0;
 	size_t whole = size;
@@ -497,9 +526,12 @@ static bool ends_wait(int what, int *answer)
 	return true;
 }
 
-int __real_epoll_wait(int epoll, struct epoll_event *events, int capacity, int timeout_ms);
-int __wrap_epoll_wait(int epoll, struct epoll_event *events, int capacity, int timeout_ms);
-int __wrap_epoll_wait(int epoll, struct epoll_event *events, int capacity, int timeout_ms)
+int __real_epoll_wait(int epoll, struct epoll_event *events, int capacity,
+		      int timeout_ms);
+int __wrap_epoll_wait(int epoll, struct epoll_event *events, int capacity,
+		      int timeout_ms);
+int __wrap_epoll_wait(int epoll, struct epoll_event *events, int capacity,
+		      int timeout_ms)
 {
 	int answer, what = choose(INJECT_EPOLL_WAIT, 0);
 	if (ends_wait(what, &answer))
@@ -640,22 +672,42 @@ int inject_real_thread(pthread_t *thread, void *(*function)(void *), void *argum
 	return __real_pthread_create(thread, NULL, function, argument);
 }
 
-int __real_pthread_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void));
-int __wrap_pthread_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void));
-int __wrap_pthread_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void))
+int __real_pthread_atfork(void (*prepare)(void), void (*parent)(void),
+			  void (*child)(void));
+int __wrap_pthread_atfork(void (*prepare)(void), void (*parent)(void),
+			  void (*child)(void));
+int __wrap_pthread_atfork(void (*prepare)(void), void (*parent)(void),
+			  void (*child)(void))
 {
 	int error = choose(INJECT_ATFORK, 0);
 	return error ? error : __real_pthread_atfork(prepare, parent, child);
 }
 
+int __real_pthread_key_create(pthread_key_t *key, void (*ends)(void *));
+int __wrap_pthread_key_create(pthread_key_t *key, void (*ends)(void *));
+int __wrap_pthread_key_create(pthread_key_t *key, void (*ends)(void *))
+{
+	int error = choose(INJECT_KEY, 0);
+	return error ? error : __real_pthread_key_create(key, ends);
+}
+
+int __real_pthread_setspecific(pthread_key_t key, const void *value);
+int __wrap_pthread_setspecific(pthread_key_t key, const void *value);
+int __wrap_pthread_setspecific(pthread_key_t key, const void *value)
+{
+	int error = ON_ASAN ? 0 : choose(INJECT_SPECIFIC, 0);
+	return error ? error : __real_pthread_setspecific(key, value);
+}
+
 /* ---- signals ---- */
 
-/* One that sets a handler anew, and is not there to put the old one back. */
+/* A number that the system keeps for itself: it is met when somebody asks for its handler. Those of
+ * stack overflow are no such numbers. */
 int __real_sigaction(int number, const struct sigaction *action, struct sigaction *old);
 int __wrap_sigaction(int number, const struct sigaction *action, struct sigaction *old);
 int __wrap_sigaction(int number, const struct sigaction *action, struct sigaction *old)
 {
-	if (action && old && fails(INJECT_SIGACTION))
+	if (!action && number != SIGSEGV && number != SIGBUS && fails(INJECT_SIGACTION))
 		return -1;
 	return __real_sigaction(number, action, old);
 }
@@ -664,7 +716,8 @@ int __real_sigaltstack(const stack_t *stack, stack_t *old);
 int __wrap_sigaltstack(const stack_t *stack, stack_t *old);
 int __wrap_sigaltstack(const stack_t *stack, stack_t *old)
 {
-	if (stack && !(stack->ss_flags & SS_DISABLE) && fails(INJECT_SIGALTSTACK))
+	if (!ON_ASAN && stack && !(stack->ss_flags & SS_DISABLE) &&
+	    fails(INJECT_SIGALTSTACK))
 		return -1;
 	return __real_sigaltstack(stack, old);
 }

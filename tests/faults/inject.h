@@ -52,6 +52,8 @@ enum inject_call {
 	INJECT_CONDITION_WAIT,
 	INJECT_CONDITION_TIMED_WAIT,
 	INJECT_ATFORK,
+	INJECT_KEY,
+	INJECT_SPECIFIC,
 	INJECT_SIGACTION,
 	INJECT_SIGALTSTACK,
 	INJECT_CLOCK,
@@ -92,6 +94,9 @@ void inject_resume(void);
 
 /* Since the plan was made. */
 uint64_t inject_faults(void);
+
+/* Whether one of them may be told. */
+bool inject_may_tell(void);
 
 /* One line: what the plan is. Into `text`. */
 void inject_describe(char *text, size_t size);

@@ -6,6 +6,7 @@
 #ifndef WEFT_TESTS_FAULTS_SCENARIOS_H
 #define WEFT_TESTS_FAULTS_SCENARIOS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -14,7 +15,8 @@ struct scenario {
 	/* Returns 0, or the first error that a call of Weft's has answered. */
 	int (*run)(uint32_t workers);
 	/* The errors that it may return when something was told; 0: no more. */
-	int errors[6];
+	int errors[8];
+	bool watches_clock; /* reads it in a loop until some time has passed */
 };
 
 extern const struct scenario scenarios[];
@@ -23,11 +25,15 @@ extern const size_t scenario_count;
 /* Without faults: a runtime begins, works and ends. */
 void scenario_check(void);
 
+/* Whether nothing fails in weft_init, so that a storm finds more than beginnings. */
+void scenario_spare_init(bool spare);
+
 /* Where complaints go from now on: a copy of descriptor 2, which some scenarios change. */
 void scenario_begin(const char *name, uint32_t workers);
 
 /* Ends the process with one line: what was wrong, in which scenario, under which plan. */
-_Noreturn void scenario_wrong(const char *format, ...) __attribute__((format(printf, 1, 2)));
+_Noreturn void scenario_wrong(const char *format, ...)
+	__attribute__((format(printf, 1, 2)));
 
 /* For a signal handler: as scenario_wrong. */
 _Noreturn void scenario_hangs(void);

@@ -4,12 +4,13 @@
 
 #include <criterion/criterion.h>
 #include <criterion/parameterized.h>
-#include <dirent.h>
 #include <errno.h> /* for the names of the constants */
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -21,7 +22,9 @@
 #define HANGS_S      20    /* a run that takes longer hangs */
 #define RUNS_MAX     2000  /* of one kind: by then a run must have been unharmed */
 #define STORM_FAULTS 20000 /* in one scenario */
-#define STORM_RUNS   1500  /* at most: some scenarios make few calls */
+#define STORM_RUNS   2000  /* at most: some scenarios make few calls */
+#define TOLD_RUNS    600   /* the same, with what is told, which ends a run early */
+#define DESCRIPTORS  200   /* that are looked at: none has a higher number */
 #define CHECK_EVERY  16    /* runs of a storm, another runtime is tried */
 #define SEED         1
 
@@ -38,22 +41,26 @@ struct before {
 	sigset_t blocked;
 };
 
-static int entries_of(const char *path)
+static int count_descriptors(void)
 {
 	int count = 0;
-	DIR *directory = opendir(path);
-	while (directory && readdir(directory))
-		count++;
-	if (directory)
-		(void)closedir(directory);
+	for (int fd = 0; fd < DESCRIPTORS; fd++)
+		count += fcntl(fd, F_GETFD) >= 0;
 	return count;
+}
+
+/* As many folders as there are threads. */
+static int count_threads(void)
+{
+	struct stat status;
+	return stat("/proc/self/task", &status) == 0 ? (int)status.st_nlink - 2 : 0;
 }
 
 static void look(struct before *before)
 {
 	before->held = inject_held();
-	before->descriptors = entries_of("/proc/self/fd");
-	before->threads = entries_of("/proc/self/task");
+	before->descriptors = count_descriptors();
+	before->threads = count_threads();
 	(void)sigaction(SIGSEGV, NULL, &before->overflow);
 	(void)sigaction(SIGUSR1, NULL, &before->of_signal);
 	(void)sigaltstack(NULL, &before->stack);
@@ -71,7 +78,7 @@ static bool same_mask(const sigset_t *a, const sigset_t *b)
 /* A thread that was joined is on the kernel's list for a moment longer. */
 static void wait_for_threads(int count)
 {
-	while (entries_of("/proc/self/task") > count) /* or the watchdog ends it */
+	while (count_threads() > count) /* or the watchdog ends it */
 		(void)usleep(100);
 }
 
@@ -98,7 +105,8 @@ static void compare(const struct before *before)
 	if (!same_mask(&now.blocked, &before->blocked))
 		scenario_wrong("other signals are blocked than were");
 	if (inject_saw_misuse())
-		scenario_wrong("a mutex or condition was destroyed that was never made");
+		scenario_wrong(
+			"a mutex or condition was destroyed that was never made");
 }
 
 /* ---- one run under a plan ---- */
@@ -128,7 +136,8 @@ static void set_up(void)
 
 static bool is_allowed(const struct scenario *scenario, int error)
 {
-	for (size_t i = 0; i < sizeof scenario->errors / sizeof scenario->errors[0]; i++)
+	for (size_t i = 0; i < sizeof scenario->errors / sizeof scenario->errors[0];
+	     i++)
 		if (error == scenario->errors[i])
 			return true;
 	return false;
@@ -136,7 +145,8 @@ static bool is_allowed(const struct scenario *scenario, int error)
 
 /* The plan is made. told: whether a fault of it may be. checks: whether another runtime is tried
  * after it. Returns how many faults there were. */
-static uint64_t run(const struct scenario *scenario, uint32_t count, bool told, bool checks)
+static uint64_t run(const struct scenario *scenario, uint32_t count, bool told,
+		    bool checks)
 {
 	(void)alarm(HANGS_S);
 	int error = scenario->run(count);
@@ -156,14 +166,20 @@ static uint64_t run(const struct scenario *scenario, uint32_t count, bool told, 
 
 /* ---- the k-th call ---- */
 
-/* Returns how many k there were: until a run was unharmed. */
+/* Returns how many k there were: until a run was unharmed. Each, but of the clock for one who
+ * reads it in a loop: then 1, 2, 4, and so on. */
 static uint64_t run_each(const struct scenario *scenario, uint32_t count,
 			 const struct inject_kind *kind)
 {
-	for (uint64_t k = 1; k <= RUNS_MAX; k++) {
+	uint64_t k = 1;
+	for (uint64_t runs = 1; runs <= RUNS_MAX; runs++) {
 		inject_kth(kind, k);
 		if (run(scenario, count, kind->is_told, true) == 0)
-			return k - 1;
+			return runs - 1;
+		if (kind->call == INJECT_CLOCK && scenario->watches_clock)
+			k *= 2;
+		else
+			k++;
 	}
 	scenario_wrong("%s: %d runs, and none was unharmed", kind->name, RUNS_MAX);
 }
@@ -206,18 +222,21 @@ static uint64_t seed_given(void)
 static void storm(const struct scenario *scenario, uint32_t count, bool told)
 {
 	uint64_t faults = 0, seed = seed_given(), runs;
-	for (runs = 0; faults < STORM_FAULTS && runs < STORM_RUNS; runs++) {
-		/* From a call in fifty to one in three; what is told ends a run early. */
-		unsigned permille = told ? 20 : 100 + 50 * (unsigned)(runs % 5);
+	uint64_t most = told ? TOLD_RUNS : STORM_RUNS;
+	for (runs = 0; faults < STORM_FAULTS && runs < most; runs++) {
+		/* One call in fifty; or one in seven, up to nearly every second. */
+		unsigned permille = told ? 20 : 150 + 75 * (unsigned)(runs % 5);
+		scenario_spare_init(told && runs % 2);
 		inject_storm(seed + runs, permille, told);
 		faults += run(scenario, count, told, runs % CHECK_EVERY == 0);
 	}
+	scenario_spare_init(false);
 	cr_assert_gt(faults, 0);
 	printf("faults: %s, %u workers, storm %s: %llu faults in %llu runs, "
 	       "FAULTS_SEED=%llu\n",
-	       scenario->name, (unsigned)count,
-	       told ? "of all" : "of what is absorbed", (unsigned long long)faults,
-	       (unsigned long long)runs, (unsigned long long)seed);
+	       scenario->name, (unsigned)count, told ? "of all" : "of what is absorbed",
+	       (unsigned long long)faults, (unsigned long long)runs,
+	       (unsigned long long)seed);
 	(void)fflush(stdout);
 }
 
@@ -240,14 +259,29 @@ ParameterizedTest(size_t *number, faults, storms, .init = set_up)
 
 /* ---- what a process does once ---- */
 
+static const struct inject_kind *kind_of(enum inject_call call)
+{
+	const struct inject_kind *kind = inject_kinds;
+	while (kind->call != call)
+		kind++;
+	return kind;
+}
+
+Test(faults, a_process_may_have_no_key_for_its_helpers)
+{
+	struct weft *io;
+	inject_kth(kind_of(INJECT_KEY), 1);
+	cr_assert_eq(weft_init(&io, NULL), 0);
+	cr_assert_eq(inject_faults(), 1);
+	inject_nothing();
+	cr_assert_eq(weft_deinit(io), 0);
+}
+
 /* The first runtime of a process asks to be told of forks. */
 Test(faults, a_child_is_told_although_there_was_no_memory_at_first)
 {
-	const struct inject_kind *kind = inject_kinds;
 	struct weft *io;
-	while (kind->call != INJECT_ATFORK)
-		kind++;
-	inject_kth(kind, 1);
+	inject_kth(kind_of(INJECT_ATFORK), 1);
 	cr_assert_eq(weft_init(&io, NULL), -ENOMEM);
 	cr_assert_eq(inject_faults(), 1);
 	cr_assert_eq(weft_init(&io, NULL), 0);

@@ -138,10 +138,9 @@ static void run_all(const struct test *tests, const char *only)
 /* All tests, or those whose names begin with the given word. */
 int main(int words, char **word)
 {
-	const struct test *const all[] = {base_tests,      context_tests,
-					  fiber_tests,     scheduler_tests,
-					  future_tests,    poller_tests,
-					  waitqueue_tests, waitqueue_io_tests};
+	const struct test *const all[] = {
+		base_tests,   context_tests, fiber_tests,     scheduler_tests,
+		future_tests, poller_tests,  waitqueue_tests, waitqueue_io_tests};
 	for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
 		run_all(all[i], words > 1 ? word[1] : NULL);
 	printf("%d passed, %d failed", passed, failed);

@@ -25,7 +25,8 @@ static const struct {
 	{"a connection refused", EPOLLIN | EPOLLOUT | EPOLLERR | EPOLLHUP | EPOLLRDHUP,
 	 POLLER_READ | POLLER_WRITE | POLLER_READ_HANGUP | POLLER_WRITE_HANGUP |
 		 POLLER_ERROR},
-	{"what was not asked for", EPOLLPRI, 0},
+	{"an urgent byte", EPOLLIN | EPOLLPRI, POLLER_READ | POLLER_URGENT},
+	{"what was not asked for", EPOLLMSG, 0},
 };
 
 Test(epoll_events, each_kind)

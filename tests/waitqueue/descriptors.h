@@ -57,18 +57,9 @@ static inline int open_descriptors(void)
 
 /* ---- who waits ---- */
 
-static inline uint32_t waiters_of(struct weft *io, int fd, int direction)
-{
-	struct descriptor *descriptor;
-	uint32_t count = 0;
-	cr_assert_eq(descriptor_of(io, fd, &descriptor), 0);
-	lock_take(&descriptor->home.lock);
-	struct waiter *waiter = descriptor->turns[direction].waiters.first;
-	for (; waiter; waiter = waiter->next)
-		count++;
-	lock_give(&descriptor->home.lock);
-	return count;
-}
+/* In test_peek.c. How many wait for a descriptor; and for signals. */
+uint32_t waiters_of(struct weft *io, int fd, int direction);
+uint32_t listeners_of(struct weft *io);
 
 static inline void await_waiters(struct weft *io, int fd, int direction, uint32_t count)
 {

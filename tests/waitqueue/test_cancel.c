@@ -90,6 +90,34 @@ Test(cancel, ends_a_read_once)
 	}
 }
 
+static int written; /* plain: the request orders it */
+
+static void sleep_and_read(struct weft *io, const void *context, void *result)
+{
+	(void)context;
+	cr_assert_eq(weft_sleep(io, weft_never()), -ECANCELED);
+	*(int *)result = written;
+}
+
+Test(cancel, what_came_before_the_request_is_seen)
+{
+	EACH_WORKERS(workers)
+	{
+		struct weft *io = begin(workers);
+		for (int i = 0; i < 50; i++) {
+			struct weft_future future;
+			int read = -1;
+			weft_async(io, &future, sleep_and_read, NULL, 0, &read);
+			cr_assert(until_waits(io, &future));
+			written = i;
+			cr_assert(cancel(io, &future));
+			weft_await(io, &future);
+			cr_assert_eq(read, i);
+		}
+		end(io);
+	}
+}
+
 /* ---- one that does not wait ---- */
 
 static void check_twice(struct weft *io, const void *context, void *result)
@@ -242,7 +270,8 @@ static void ask_no_point(struct weft *io, const void *context, void *result)
 	int ends[2];
 	(void)context;
 	cr_assert_eq(pipe(ends), 0);
-	weft_yield(io);
+	while (!atomic_load(&is_asked))
+		weft_yield(io);
 	weft_async(io, &child, check_twice, NULL, 0, &told);
 	assert_told(io, &child, &told, 0, 0); /* it is not its child's request */
 	cr_assert_eq(weft_adopt(io, ends[0]), 0);
@@ -259,8 +288,10 @@ Test(cancel, other_calls_do_not)
 		struct weft *io = begin(workers);
 		struct weft_future future;
 		struct told told = {{1, 1, 1, 1}};
+		atomic_store(&is_asked, false);
 		weft_async(io, &future, ask_no_point, NULL, 0, &told);
-		(void)cancel(io, &future); /* before it has begun, if that can be */
+		cr_assert(cancel(io, &future));
+		atomic_store(&is_asked, true);
 		assert_told(io, &future, &told, -ECANCELED, 0);
 		end(io);
 	}
@@ -502,7 +533,7 @@ static void meet(struct weft *io, struct canceler *canceler, int round, int *can
 	weft_async(io, &first, wait_and_check, NULL, 0, &told);
 	if (round % 2) /* else it is arming, perhaps, or has not begun */
 		cr_assert(until_waits(io, &first));
-	while (!queue.waiters.first)
+	while (is_empty(&queue))
 		weft_yield(io);
 	weft_async(io, &second, wait_and_check, NULL, 0, &second_told);
 	cr_assert(until_waits(io, &second));
@@ -526,7 +557,7 @@ static void meet(struct weft *io, struct canceler *canceler, int round, int *can
 	}
 	cr_assert_eq(told.points[2], 0);
 	assert_told(io, &second, &second_told, 0, 0);
-	cr_assert_null(queue.waiters.first);
+	cr_assert(is_empty(&queue));
 }
 
 Test(cancel, canceled_and_woken_at_once)

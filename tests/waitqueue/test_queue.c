@@ -55,7 +55,7 @@ Test(queue, one_wake_is_for_the_first)
 	}
 }
 
-static int came; /* how many; on one worker */
+static _Atomic int came; /* how many */
 
 static void wait_and_count(struct weft *io, const void *context, void *result)
 {
@@ -148,6 +148,22 @@ Test(queue, a_canceled_one_leaves_the_others_in_order)
 			assert_answers(io, i, 0);
 		}
 		cr_assert_eq(waitqueue_wake(io, &queue, 1), 0);
+		end(io);
+	}
+}
+
+/* It lies on a stack that is another's by then. */
+Test(queue, who_has_left_is_not_in_it)
+{
+	EACH_WORKERS(workers) {
+		struct weft *io = begin(workers);
+		line_up(io, 0, 2);
+		cr_assert(cancel(io, &futures[1]));
+		assert_answers(io, 1, -ECANCELED);
+		cr_assert_eq(queue.waiters.last, queue.waiters.first);
+		cr_assert(cancel(io, &futures[0]));
+		assert_answers(io, 0, -ECANCELED);
+		cr_assert(is_empty(&queue));
 		end(io);
 	}
 }
@@ -269,6 +285,74 @@ Test(queue, one_that_need_not_wait_has_not_been_told_to_end)
 	cr_assert_eq(waitqueue_wake(io, &ask.queue, 1), 1);
 	weft_await(io, &future);
 	end(io);
+}
+
+/* ---- what is seen ---- */
+
+static int written; /* plain: what the calls promise orders it */
+
+static void wait_and_read(struct weft *io, const void *context, void *result)
+{
+	(void)context;
+	(void)wait_in(io, &queue);
+	*(int *)result = written;
+}
+
+Test(queue, what_came_before_the_wake_is_seen)
+{
+	EACH_WORKERS(workers)
+	{
+		struct weft *io = begin(workers);
+		for (int i = 0; i < 50; i++) {
+			weft_async(io, &futures[0], wait_and_read, NULL, 0,
+				   &answers[0]);
+			cr_assert(until_waits(io, &futures[0]));
+			written = i;
+			cr_assert_eq(waitqueue_wake(io, &queue, 1), 1);
+			assert_answers(io, 0, i);
+		}
+		end(io);
+	}
+}
+
+/* One permit for each that comes: plain, as the queue's lock guards it. */
+static bool take_permit(void *arg)
+{
+	int *permits = arg;
+	return --*permits < 0;
+}
+
+static void try_permit(struct weft *io, const void *context, void *result)
+{
+	(void)context;
+	if (waitqueue_wait(io, &queue, WAIT_HEARS_ALL, take_permit, &written) ==
+	    -EAGAIN)
+		*(int *)result = 1;
+}
+
+Test(queue, what_may_wait_changes_is_under_the_lock)
+{
+	EACH_WORKERS(workers)
+	{
+		struct weft *io = begin(workers);
+		int taken = 0;
+		written = CROWD - 3;
+		for (int i = 0; i < CROWD; i++) {
+			answers[i] = 0;
+			weft_async(io, &futures[i], try_permit, NULL, 0, &answers[i]);
+		}
+		for (uint32_t woken = 0; woken < 3;) {
+			weft_yield(io);
+			woken += waitqueue_wake(io, &queue, 1);
+		}
+		for (int i = 0; i < CROWD; i++) {
+			weft_await(io, &futures[i]);
+			taken += answers[i];
+		}
+		cr_assert_eq(taken, CROWD - 3);
+		cr_assert_eq(written, -3);
+		end(io);
+	}
 }
 
 /* ---- lives, queues and runtimes ---- */
@@ -412,7 +496,7 @@ static void wait_and_wake(uint32_t workers, int waiters, int wakers, uint32_t mo
 	for (int i = 0; i < wakers; i++)
 		weft_await(io, &wakes[i]);
 	cr_assert_eq(atomic_load(&woken_in_all), waiters * each);
-	cr_assert_null(queue.waiters.first);
+	cr_assert(is_empty(&queue));
 	end(io);
 }
 
@@ -477,7 +561,7 @@ Test(queue, timed_out_while_they_are_woken)
 		weft_await(io, &waker);
 		cr_assert_eq(woken, atomic_load(&woken_in_all));
 		cr_assert_eq(woken + timed_out, CROWD * rounds(2000));
-		cr_assert_null(queue.waiters.first);
+		cr_assert(is_empty(&queue));
 		end(io);
 	}
 }

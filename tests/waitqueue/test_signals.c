@@ -3,7 +3,6 @@
 #include <signal.h>
 
 #include "tests/waitqueue/descriptors.h"
-#include "waitqueue/waiting.h"
 
 struct listener {
 	int numbers[4];
@@ -24,18 +23,6 @@ static void run_listener(struct weft *io, const void *context, void *result)
 	listener->answer = weft_signal_wait(io, listener->numbers, listener->count);
 	if (listener->deadline_ns)
 		(void)weft_deadline_end(io, &deadline);
-}
-
-static uint32_t listeners_of(struct weft *io)
-{
-	struct waiting *waiting = waiting_of(io);
-	struct waitqueue *queue = &waiting->signals.queue;
-	uint32_t count = 0;
-	lock_take(&queue->home.lock);
-	for (struct waiter *at = queue->waiters.first; at; at = at->next)
-		count++;
-	lock_give(&queue->home.lock);
-	return count;
 }
 
 static void await_listeners(struct weft *io, uint32_t count)

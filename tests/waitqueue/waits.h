@@ -66,6 +66,14 @@ static inline int wait_in(struct weft *io, struct waitqueue *queue)
 	return waitqueue_wait(io, queue, WAIT_HEARS_ALL, NULL, NULL);
 }
 
+static inline bool is_empty(struct waitqueue *queue)
+{
+	lock_take(&queue->home.lock);
+	bool empty = !queue->waiters.first;
+	lock_give(&queue->home.lock);
+	return empty;
+}
+
 /* So that two that act at once meet at another moment in each round. */
 static inline void dawdle(unsigned length)
 {
