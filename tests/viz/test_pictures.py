@@ -13,7 +13,7 @@ from trace_writer import (FINISH, HAD_FINISHED, PARK, WAITS, YIELD, Writer, awai
 from waited import story, waited
 
 from weft_viz import (fibers, lanes, latency, plot, rendezvous, stacks, states, svg, switches,
-                      timers, waiters, waits, window, workers)
+                      tickets, timers, waiters, waits, window, workers)
 from weft_viz.model import PARKED, READY, RUNNING, Model
 
 ODD = 'a<b>&"\'$x$ \\N é 漢字 {|}'
@@ -28,11 +28,17 @@ def draw_states(built: Model, shown: window.Window) -> bytes:
     return states.draw(graph, text)
 
 
+def draw_tickets(built: Model, shown: window.Window) -> bytes:
+    text, graph = tickets.tickets(built, shown)
+    return states.draw(graph, text)
+
+
 PICTURES = {"switches": draw_switches, "states": draw_states,
             "rendezvous": rendezvous.rendezvous, "stacks": stacks.stacks,
             "workers": workers.workers, "fibers": fibers.fibers, "latency": latency.latency,
-            "waits": waits.waits, "waiters": waiters.waiters, "timers": timers.timers}
-NAMELESS = ("states", "rendezvous", "latency", "waiters", "timers")
+            "waits": waits.waits, "waiters": waiters.waiters, "timers": timers.timers,
+            "tickets": draw_tickets}
+NAMELESS = ("states", "rendezvous", "latency", "waiters", "timers", "tickets")
 NAMING = {name: draw for name, draw in PICTURES.items() if name not in NAMELESS}
 
 
@@ -125,7 +131,7 @@ class EveryPicture(Files):
     def test_odd_names_are_text(self) -> None:
         """Where fibers are named at all."""
         for name, draw in PICTURES.items():
-            if name in ("latency", "waiters", "timers"):
+            if name in ("latency", "waiters", "timers", "tickets"):
                 continue
             with self.subTest(picture=name):
                 w = odd()

@@ -243,7 +243,7 @@ static bool try_short(const struct calls *calls)
 {
 	struct trace *trace;
 	struct trace_message why;
-	if (trace_open_from_environment(&trace, 1, &why) != 0) {
+	if (trace_open_from_environment(&trace, 1, 0, &why) != 0) {
 		printf("%s\n", why.text);
 		return false;
 	}
