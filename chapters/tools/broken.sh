@@ -12,6 +12,7 @@
 #                   signal SEGV     how the demo ends: a signal, "exit 3" or "timeout"
 #   why           one sentence for people
 #   knobs         perhaps: the demo's environment, a NAME=value on each line
+#   demo.c        perhaps: a program of its own, in place of the chapter's demo
 #   seconds       perhaps: when the watchdog ends a demo that hangs, if not after 10
 # The copy, its trace, what is said of it, and a graph of what the checker found, slice.dot and
 # slice.svg, stay in build/chapter-N/broken-NAME/.
@@ -86,9 +87,11 @@ build_variant() {
 	case $expected in
 	asan*) flags="$flags -fsanitize=address -O1 -g" ;;
 	esac
+	program=$folder/demo.c
+	[ ! -e "$variant/demo.c" ] || program=$variant/demo.c
 	# What a bug leaves unused is no error, however the library is built.
 	CFLAGS_ALL="${flags:+$flags -Wno-error}" sh chapters/tools/compile.sh "$out/demo" "$out" \
-		"$out/$folder/demo.c" ||
+		"$out/$program" ||
 		{
 			echo "$variant/change.patch makes code that does not compile."
 			return 1
@@ -145,6 +148,10 @@ show_evidence() {
 	demo:\ *)
 		echo
 		cat "$out/output.txt"
+		;;
+	asan\ *)
+		echo
+		sed -n '/ERROR: AddressSanitizer/,/^ *#3 /{ s/0x[0-9a-f]*/0x.../g; s/^==[0-9]*==//; p; }' "$out/errors.txt" | wrap 4
 		;;
 	esac
 	echo
