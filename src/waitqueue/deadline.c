@@ -277,10 +277,18 @@ static int sleep_in(struct weft *io, struct weft_deadline *deadline)
 	return error == -WEFT_EDEADLINE && deadline->expired ? 0 : error;
 }
 
+/* Whether there is nothing to sleep for: who sleeps for a while need not ask the clock again. */
+static bool is_over(struct weft_timeout timeout, const struct weft_deadline *deadline)
+{
+	int64_t now_ns;
+	if (timeout.kind == WEFT_TIMEOUT_IN)
+		return timeout.ns <= 0;
+	return deadline->has_deadline && left_of(deadline, &now_ns) <= 0;
+}
+
 int weft_sleep(struct weft *io, struct weft_timeout timeout)
 {
 	struct weft_deadline deadline;
-	int64_t now_ns;
 	struct worker *worker = scheduler_worker_here(io);
 	if (!worker)
 		return -EOWNERDEAD;
@@ -289,7 +297,7 @@ int weft_sleep(struct weft *io, struct weft_timeout timeout)
 		error = wait_check(worker);
 	if (!error && !waiting_of(io))
 		error = -ENOMEM;
-	if (error || (deadline.has_deadline && left_of(&deadline, &now_ns) <= 0))
+	if (error || is_over(timeout, &deadline))
 		return error;
 	enter(worker->current, &deadline);
 	error = sleep_in(io, &deadline);
