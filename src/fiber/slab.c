@@ -1,5 +1,7 @@
 #include "fiber/slab.h"
 
+#include <errno.h> /* for the names of the constants */
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/system.h"
@@ -15,6 +17,21 @@ void slab_init(struct slab_pool *pool, size_t slot_size, enum weft_guard guard)
 	pool->layout.slots = SLAB_SLOTS;
 	pool->layout.colours = SLAB_COLOURS;
 	pool->layout.colour_step = SLAB_COLOUR_STEP;
+}
+
+int slab_warm_init(struct slab_warm *warm, uint32_t limit)
+{
+	const uint32_t all = (uint32_t)SLABS_MAX * SLAB_SLOTS;
+	warm->count = 0;
+	warm->limit = limit < all ? limit : all;
+	/* One more, so that room for none is not NULL. */
+	warm->fibers = calloc((size_t)warm->limit + 1, sizeof(struct fiber *));
+	return warm->fibers ? 0 : -ENOMEM;
+}
+
+void slab_warm_destroy(struct slab_warm *warm)
+{
+	free(warm->fibers);
 }
 
 static char *slot_at(const struct slab_pool *pool, char *slab, size_t index)

@@ -2,8 +2,8 @@
  *
  * Concepts. A slab is one reservation of address space, cut into slots. Slots are carved from
  * the newest slab one by one, and guarded as they are; nothing else is touched, so a slot costs
- * address space until it is used. A slot that is given back is warm (its pages are kept, in a
- * list of the worker, without a lock) until the worker has enough of those; then it waits in the
+ * address space until it is used. A slot that is given back is warm (its pages are kept, in an
+ * array of the worker's, without a lock) until the worker has enough of those; then it waits in the
  * list that all share, where a few stay warm, and the others are cold: their pages below the
  * header's go back to the system.
  *
@@ -16,7 +16,9 @@
  * protection splits a mapping in three, and a process may have vm.max_map_count of them: with
  * the usual 65,530, about 32,000 fibers.
  *
- * Rejected: unmapping slabs that are empty. A late look at a header must find one. */
+ * Rejected: unmapping slabs that are empty. A late look at a header must find one. A list of warm
+ * slots: each take waits for the header that it takes, to know the next; with an array the headers
+ * are on their way before. */
 #ifndef WEFT_FIBER_SLAB_H
 #define WEFT_FIBER_SLAB_H
 
@@ -25,6 +27,7 @@
 
 #define SLAB_SLOTS       1024 /* slots of one slab; 64 MiB of address space by default */
 #define SLABS_MAX        4096 /* slabs of one runtime: four million fibers */
+#define SLAB_AHEAD       4    /* slots that are asked for before they are taken */
 #define SLAB_SHARED_WARM 256  /* slots that stay warm in the list that all share */
 
 /* Headers lie at so many offsets from the ends of their slots, in steps of so many bytes: a
@@ -51,14 +54,19 @@ struct slab_pool {
 	} layout;
 };
 
-/* A worker's own slots. Touched by that worker only. */
+/* A worker's own slots. Touched by that worker only. An array, not a list: those that are taken next
+ * are known without a look at any of them. */
 struct slab_warm {
-	struct fiber *first; /* linked by next */
+	struct fiber **fibers; /* room for `limit`; the newest last */
 	uint32_t count, limit;
 };
 
 /* slot_size: a multiple of the page size, at least four pages. */
 void slab_init(struct slab_pool *pool, size_t slot_size, enum weft_guard guard);
+
+/* Room for `limit` slots, or for as many as there can be. -ENOMEM. */
+int slab_warm_init(struct slab_warm *warm, uint32_t limit);
+void slab_warm_destroy(struct slab_warm *warm);
 
 /* Unmaps all. No fiber may be alive. */
 void slab_destroy(struct slab_pool *pool);
@@ -75,12 +83,11 @@ void slab_give_shared(struct slab_pool *pool, struct fiber *fiber);
  * a guard; pool->shortage then says what to do. */
 static inline struct fiber *slab_take(struct slab_pool *pool, struct slab_warm *warm)
 {
-	struct fiber *fiber = warm->first;
-	if (!fiber)
+	if (warm->count == 0)
 		return slab_take_shared(pool);
-	warm->first = fiber->next;
-	fiber_prefetch(warm->first); /* whoever takes one takes more */
-	warm->count--;
+	struct fiber *fiber = warm->fibers[--warm->count];
+	if (warm->count >= SLAB_AHEAD) /* whoever takes one takes more */
+		fiber_prefetch(warm->fibers[warm->count - SLAB_AHEAD]);
 	return fiber;
 }
 
@@ -88,13 +95,10 @@ static inline struct fiber *slab_take(struct slab_pool *pool, struct slab_warm *
 static inline void slab_give(struct slab_pool *pool, struct slab_warm *warm,
 			     struct fiber *fiber)
 {
-	if (warm->count >= warm->limit) {
+	if (warm->count >= warm->limit)
 		slab_give_shared(pool, fiber);
-		return;
-	}
-	fiber->next = warm->first;
-	warm->first = fiber;
-	warm->count++;
+	else
+		warm->fibers[warm->count++] = fiber;
 }
 
 /* How many slots were ever carved, and the fiber of one of them. Any thread may ask. */

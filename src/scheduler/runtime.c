@@ -124,8 +124,8 @@ static struct weft *allocate(const struct weft_options *options)
 	io->worker = allocate_lines(options->workers * sizeof *io->worker);
 	uint32_t made = 0;
 	while (io->worker && made < options->workers &&
-	       worker_init(&io->worker[made], io, made) == 0)
-		io->worker[made++].warm.limit = options->warm_stacks;
+	       worker_init(&io->worker[made], io, made, options->warm_stacks) == 0)
+		made++;
 	if (made == options->workers)
 		return io;
 	io->workers = made; /* no other is there to be destroyed */

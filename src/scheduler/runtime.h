@@ -9,7 +9,8 @@
 /* worker.c */
 
 /* Fills in a worker that is not born. -ENOMEM, and there is nothing to destroy. */
-int worker_init(struct worker *worker, struct weft *io, uint32_t index);
+int worker_init(struct worker *worker, struct weft *io, uint32_t index,
+		uint32_t warm_stacks);
 void worker_destroy(struct worker *worker);
 
 /* Starts its thread, which then parks. -EAGAIN: none can be had. */

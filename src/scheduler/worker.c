@@ -11,7 +11,8 @@
 #include "fiber/overflow.h"
 #include "scheduler/runtime.h"
 
-int worker_init(struct worker *worker, struct weft *io, uint32_t index)
+int worker_init(struct worker *worker, struct weft *io, uint32_t index,
+		uint32_t warm_stacks)
 {
 	worker->io = io;
 	worker->index = index;
@@ -23,7 +24,8 @@ int worker_init(struct worker *worker, struct weft *io, uint32_t index)
 		return -ENOMEM;
 	worker->fresh.slots = calloc(FRESH_CAPACITY, sizeof *worker->fresh.slots);
 	worker->ready.slots = calloc(READY_CAPACITY, sizeof *worker->ready.slots);
-	if (worker->fresh.slots && worker->ready.slots)
+	if (slab_warm_init(&worker->warm, warm_stacks) == 0 && worker->fresh.slots &&
+	    worker->ready.slots)
 		return 0;
 	worker_destroy(worker);
 	return -ENOMEM;
@@ -31,6 +33,7 @@ int worker_init(struct worker *worker, struct weft *io, uint32_t index)
 
 void worker_destroy(struct worker *worker)
 {
+	slab_warm_destroy(&worker->warm);
 	free(worker->fresh.slots);
 	free(worker->ready.slots);
 	sleeper_destroy(&worker->sleeper);

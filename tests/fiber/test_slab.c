@@ -15,8 +15,8 @@
 enum { SLOT_SIZE = 64 * 1024, FIBERS = SLAB_SLOTS + 10 };
 
 static struct slab_pool pool;
-static struct slab_warm warm = {.limit = FIBERS};
-static struct fiber *fibers[FIBERS];
+static struct fiber *fibers[FIBERS], *warm_fibers[FIBERS];
+static struct slab_warm warm = {.fibers = warm_fibers, .limit = FIBERS};
 
 static void take_all(enum weft_guard guard, size_t count)
 {

@@ -18,8 +18,8 @@
 enum { FIBERS = SLAB_SLOTS + 10 };
 
 static struct slab_pool pool;
-static struct slab_warm warm = {.limit = FIBERS};
-static struct fiber *fibers[FIBERS];
+static struct fiber *fibers[FIBERS], *warm_fibers[FIBERS];
+static struct slab_warm warm = {.fibers = warm_fibers, .limit = FIBERS};
 
 static void take_all(enum weft_guard guard, size_t count)
 {
@@ -86,7 +86,7 @@ static void try_guards(enum weft_guard guard)
 static void guards(void)
 {
 	try_guards(WEFT_GUARD_DEFAULT);
-	warm.first = NULL;
+	warm.count = 0;
 	try_guards(WEFT_GUARD_PROTECT);
 }
 
