@@ -26,5 +26,5 @@ sh chapters/tools/rejected.sh 3 >"$2/rejected.tsv"
 measured=$BUILD/chapter-3/rejected-newest-first-for-all
 WEFT_TRACE=$2/fair.weft "$measured/ours" 24 >/dev/null
 WEFT_TRACE=$2/starved.weft "$measured/theirs" 24 >/dev/null
-sh tests/explore/explore.sh run >&2
+PROTOCOLS='rendezvous fresh ready injection idle' sh tests/explore/explore.sh run >&2
 summarise "$BUILD/explore/explore.tsv" >"$2/explored.tsv"
