@@ -57,8 +57,8 @@ static inline struct fiber *injection_take(struct injection_queue *queue)
 	struct fiber *fiber = queue->first;
 	if (fiber) {
 		queue->first = fiber->next;
-		__builtin_prefetch(queue->first); /* whoever takes one takes more */
 		injection_count(queue, (uint32_t)-1);
+		__builtin_prefetch(queue->first); /* whoever takes one takes more */
 	}
 	lock_give(&queue->lock);
 	return fiber;
