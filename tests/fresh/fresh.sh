@@ -38,7 +38,8 @@ cat >"$root/root/steps.sh" <<'STEPS'
 set -eu
 mount -t proc proc /proc
 mount -t devtmpfs dev /dev 2>/dev/null || true
-mkdir -p /dev/shm
+mkdir -p /dev/shm /dev/pts
+mount -t devpts pts /dev/pts
 mount -t tmpfs shm /dev/shm
 cd /root/weft
 seconds() {
