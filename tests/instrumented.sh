@@ -86,8 +86,9 @@ valgrind)
 	export VALGRIND=1
 	: "${MIGRATIONS:=100}" # it runs one thread at a time
 	export MIGRATIONS
-	# All that switch; the trace's tools do not, and take minutes.
-	: "${MODULES:=base context poller fiber scheduler waitqueue future}"
+	# All that switch; the trace's tools do not, and take minutes. Not waitqueue: some of its tests
+	# give the kernel memory that is not there, or count on deadlines that are kept.
+	: "${MODULES:=base context poller fiber scheduler future}"
 	under valgrind 100000
 	;;
 *)

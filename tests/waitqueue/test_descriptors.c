@@ -545,7 +545,7 @@ TEST_OF_CREWS(descriptors, the_master_goes)
 
 static void try_always_ready(struct weft *io, int fd, ssize_t reads, ssize_t writes)
 {
-	char bytes[100];
+	char bytes[100] = {0};
 	for (int i = 0; i < 5; i++) {
 		cr_assert_eq(weft_wait_readable(io, fd), 0);
 		cr_assert_eq(weft_wait_writable(io, fd), 0);

@@ -440,8 +440,9 @@ static bool try_deadline(struct weft *io, int64_t ns)
 	bool has_begun = atomic_load(&begun) > 0;
 	open_gate(&call);
 	weft_await(io, &future);
-	cr_assert_eq(call.answer, has_begun ? 0 : -WEFT_EDEADLINE);
-	cr_assert_eq(call.has_run, has_begun);
+	/* It may begin a moment after we looked, on a slow machine. */
+	cr_assert_eq(call.answer, call.has_run ? 0 : -WEFT_EDEADLINE);
+	cr_assert(call.has_run || !has_begun);
 	cr_assert_eq(close(call.gate[0]) + close(call.gate[1]), 0);
 	return has_begun;
 }
