@@ -249,8 +249,7 @@ static void look_around(struct weft *io)
 			foreign == 1 ? "thread is" : "threads are", alive ? ". " : "");
 	if (alive > 0)
 		tell_fibers(io, alive);
-	/* Acquire: as in search.c. Pairs with: scheduler_set_hooks. */
-	const struct scheduler_hooks *hooks = load_acquire(&io->hooks);
+	const struct scheduler_hooks *hooks = scheduler_hooks_of(io);
 	if (hooks)
 		hooks->tell_left(io);
 }
@@ -271,8 +270,7 @@ int weft_deinit(struct weft *io)
 	if (*io->left)
 		return -EBUSY;
 	sleeper_stop_all(io);
-	/* Acquire: as in search.c. Pairs with: scheduler_set_hooks. */
-	const struct scheduler_hooks *hooks = load_acquire(&io->hooks);
+	const struct scheduler_hooks *hooks = scheduler_hooks_of(io);
 	if (hooks)
 		hooks->close(io);
 	annotate_acquire(io); /* what the fibers did */

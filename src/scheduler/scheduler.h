@@ -419,6 +419,13 @@ void scheduler_idle(struct worker *worker, bool searches);
 
 void scheduler_set_hooks(struct weft *io, const struct scheduler_hooks *hooks);
 
+/* NULL: nobody has waited for a descriptor or a deadline yet. */
+static inline const struct scheduler_hooks *scheduler_hooks_of(struct weft *io)
+{
+	/* Acquire: what they need is there. Pairs with: scheduler_set_hooks. */
+	return load_acquire(&io->hooks);
+}
+
 /* A parked fiber may run, says a thread that is no worker of the runtime; segment: its own, or NULL.
  * The caller owns the fiber, and no longer after the call. */
 void scheduler_make_ready_outside(struct weft *io, struct trace_segment *segment,

@@ -20,20 +20,13 @@
 
 void scheduler_set_hooks(struct weft *io, const struct scheduler_hooks *hooks)
 {
-	/* Release: what the hooks need is there. Pairs with: hooks_of. */
+	/* Release: what the hooks need is there. Pairs with: scheduler_hooks_of. */
 	store_release(&io->hooks, hooks);
-}
-
-/* NULL: nobody has waited for a descriptor or a deadline yet. */
-static const struct scheduler_hooks *hooks_of(struct weft *io)
-{
-	/* Acquire: what they need is there. Pairs with: scheduler_set_hooks. */
-	return load_acquire(&io->hooks);
 }
 
 uint64_t scheduler_next_deadline(struct weft *io)
 {
-	const struct scheduler_hooks *hooks = hooks_of(io);
+	const struct scheduler_hooks *hooks = scheduler_hooks_of(io);
 	return hooks ? hooks->next_deadline(io) : UINT64_MAX;
 }
 
@@ -44,13 +37,14 @@ static void expire(struct worker *worker)
 		return;
 	uint64_t now = system_monotonic_ns();
 	if (deadline <= now)
-		hooks_of(worker->io)->expire(worker, now);
+		scheduler_hooks_of(worker->io)->expire(worker, now);
 }
 
 static void deliver(struct worker *worker, const struct poller_event *events, int count)
 {
 	if (count > 0)
-		hooks_of(worker->io)->deliver(worker, events, (uint32_t)count);
+		scheduler_hooks_of(worker->io)
+			->deliver(worker, events, (uint32_t)count);
 }
 
 SCHEDULER_RECORDS static void record_look(struct worker *worker, int count)
